@@ -1,0 +1,52 @@
+"""python -I -m pysvscan NAME args…, and what the installed commands call."""
+
+import os
+import sys
+
+from pysvscan import __version__, commands, pathexec, strerr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def run(name: str, words: list[str]) -> "NoReturn":
+    """Run the command of this name with these words, and exit.
+
+    Args:
+        name: a command of `commands.NAMES`, or "pysvscan", whose first word then is one.
+        words: its arguments, as in sys.argv[1:].
+    """
+    if name == "pysvscan":
+        if words and words[0] in commands.NAMES:
+            name, words = words[0], words[1:]
+        else:
+            about(words)
+    argv = [os.fsencode(word) for word in (name, *words)]
+    strerr.main(name, command(name), argv, pathexec.Chain(pathexec.environment()))
+
+
+def command(name: str) -> "strerr.Command":
+    """Import a command, or exit with the one line that says why not."""
+    try:
+        return pathexec.load(name)
+    except strerr.Fatal as exc:
+        strerr.write(strerr.line(name, exc.label, str(exc), exc.__cause__))
+        os._exit(exc.code)
+
+
+def about(words: list[str]) -> "NoReturn":
+    """Say version or usage, and exit."""
+    names = " ".join(sorted(commands.NAMES))
+    if words == ["--version"]:
+        os.write(1, f"pysvscan {__version__}\n".encode())
+        os._exit(0)
+    if words == ["--help"]:
+        os.write(1, f"pysvscan NAME [ARG...]: run one of {names}\n".encode())
+        os._exit(0)
+    strerr.write(f"pysvscan: usage: pysvscan NAME [ARG...], NAME one of {names}\n".encode())
+    os._exit(100)
+
+
+if __name__ == "__main__":
+    run("pysvscan", sys.argv[1:])
