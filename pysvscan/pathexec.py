@@ -24,13 +24,27 @@ class Chain:
     """Environment and limits on their way to the program at the end of the chain.
 
     Attributes:
-        env: the environment that the last program gets; commands change it in place.
+        env: the environment that the last program gets; commands change it by `set_variable`.
+        path: where the next program is looked for: the PATH that this command was given. One that
+            envdir sets is for later programs: C searches by environ, not by what it will hand on.
         limits: (resource, soft limit) pairs of softlimit, set right before the last exec.
     """
 
     def __init__(self, env: dict[bytes, bytes]) -> None:
         self.env = env
+        self.path = env.get(b"PATH", DEFAULT_PATH)
         self.limits: list[tuple[int, int]] = []
+
+    def set_variable(self, name: bytes, value: bytes | None) -> None:
+        """Set a variable, or unset it; an `=` in the name begins the value, as in C."""
+        name, equals, begun = name.partition(b"=")
+        self.env.pop(name, None)
+        if value is not None and equals:
+            value = begun + b"=" + value
+        elif equals:
+            value = begun
+        if name and value is not None:
+            self.env[name] = value
 
     def run(self, argv: list[bytes]) -> "NoReturn":
         """Become the program argv[0], looked for on PATH as the C programs do.
@@ -39,7 +53,7 @@ class Chain:
             OSError: it cannot be run; the caller says "unable to run PROG".
         """
         failure = OSError(errno.ENOENT, "")
-        for path in candidates(argv[0], self.env.get(b"PATH", DEFAULT_PATH)):
+        for path in candidates(argv[0], self.path):
             try:
                 self.become(path, argv)
             except OSError as exc:
@@ -56,6 +70,7 @@ class Chain:
             argv = argv[1:]
             name = os.fsdecode(argv[0])
         if name in commands.NAMES:
+            self.path = self.env.get(b"PATH", DEFAULT_PATH)
             strerr.main(name, load(name), argv, self)
         strerr.restore_signals()
         if self.limits:

@@ -146,10 +146,10 @@ def line(prog: str, label: str, message: str, cause: BaseException | None = None
     return os.fsencode(f"{prog}: {label}: {message}{end}") + b"\n"
 
 
-def write(data: bytes) -> None:
-    """Write to stderr as one piece; what stderr does not take is not worth dying for."""
+def write(data: bytes, fd: int = 2) -> None:
+    """Write a message as one piece; what stderr does not take is not worth dying for."""
     try:  # noqa: SIM105 (contextlib would cost every small command an import)
-        os.write(2, data)
+        os.write(fd, data)
     except OSError:
         pass
 

@@ -30,6 +30,17 @@ class Status:
         self.paused = paused
         self.want = want
 
+    def describe(self, normally_up: bool, now_ns: int) -> str:
+        """Say it in svstat's words; a start that lies in the future was 0 seconds ago."""
+        seconds = max(0, now_ns // tai.SECOND_NS - self.since_ns // tai.SECOND_NS)
+        if self.pid:
+            words = f"up (pid {self.pid}) {seconds} seconds"
+            words += "" if normally_up else ", normally down"
+            words += ", paused" if self.paused else ""
+            return words + (", want down" if self.want == b"d" else "")
+        words = f"down {seconds} seconds" + (", normally up" if normally_up else "")
+        return words + (", want up" if self.want == b"u" else "")
+
 
 def pack(status: Status) -> bytes:
     """Encode: TAI64N stamp (12, big-endian), pid (4, little-endian), paused (1), want (1)."""

@@ -16,9 +16,12 @@ def pack(now_ns: int) -> bytes:
 
 
 def unpack(data: bytes) -> int:
-    """Decode the first 12 bytes as a moment; any bytes are one, some long before the epoch."""
+    """Decode the first 12 bytes as a moment; any bytes are one, some long before the epoch.
+
+    Nanoseconds beyond a second, which no clock writes, are cut: the second stands, as in C svstat.
+    """
     seconds = int.from_bytes(data[:8], "big") - EPOCH
-    return seconds * SECOND_NS + int.from_bytes(data[8:12], "big")
+    return seconds * SECOND_NS + min(int.from_bytes(data[8:12], "big"), SECOND_NS - 1)
 
 
 def label(now_ns: int) -> bytes:

@@ -1,0 +1,56 @@
+"""envdir DIR CHILD…: run a program with the variables that files give it.
+
+Source: daemontools 0.76 envdir.c, openreadclose.c.
+"""
+
+import os
+
+from pysvscan import strerr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysvscan.pathexec import Chain
+
+
+class Usage(strerr.Usage):
+    """Ends envdir with 111 for wrong use, too: envdir.c, die_usage()."""
+
+    code = 111
+
+
+def main(argv: list[bytes], chain: "Chain") -> int:
+    """Set a variable for each file of DIR, in the order of the directory, and run the child."""
+    if len(argv) < 3:
+        raise Usage("envdir dir child")
+    doing = "unable to switch to current directory"
+    directory = strerr.name(argv[1])
+    try:
+        start = os.open(b".", os.O_RDONLY | os.O_NONBLOCK)
+        doing = f"unable to switch to directory {directory}"
+        os.chdir(argv[1])
+        doing = f"unable to read directory {directory}"
+        for name in os.listdir(b"."):
+            if not name.startswith(b"."):
+                doing = f"unable to read {directory}/{strerr.name(name)}"
+                chain.set_variable(name, value(name))
+        doing = "unable to switch to starting directory"
+        os.fchdir(start)
+        os.close(start)
+    except OSError as exc:
+        raise strerr.Fatal(doing) from exc
+    chain.run(argv[2:])
+
+
+def value(name: bytes) -> bytes | None:
+    """Read a file's first line, trailing blanks cut, NUL turned into newline; None if empty."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:  # a link to nothing counts as an empty file
+        return None
+    data = b""
+    while chunk := os.read(fd, 65536):
+        data += chunk
+    os.close(fd)
+    if not data:
+        return None
+    return data.partition(b"\n")[0].rstrip(b" \t").replace(b"\0", b"\n")
