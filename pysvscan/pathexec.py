@@ -134,26 +134,32 @@ def set_limits(limits: list[tuple[int, int]]) -> None:
 def environment() -> dict[bytes, bytes]:
     """Read the environment that this process was given, without what the start added to it.
 
-    The interpreter adds LC_CTYPE in the C locale (PEP 538), and the /bin/sh that finds it adds PWD
-    and drops names that are no identifiers. The kernel's copy has not the former; for the latter,
-    svscan and supervise get the shell's own copy on a descriptor (see pysvscan/scripts/command).
+    The /bin/sh that finds the interpreter adds PWD and drops names that are no identifiers; for
+    commands that start others it hands over the original (see pysvscan/scripts/command). Without
+    it, there is the interpreter's LC_CTYPE in the C locale (PEP 538), which the kernel's copy has
+    not. An entry without a name or an `=` is lost: execve by Python takes none.
     """
-    given = sys._xoptions.get("environ-fd")
-    if given:
-        return read_environment(int(str(given)))
     env = dict(os.environb)
+    handed_over = env.pop(b"PYSVSCAN_ENVIRON", None)
+    if handed_over is not None and "environ-given" in sys._xoptions:
+        from binascii import a2b_base64  # builtin; 0.1 ms
+
+        return parse_environment(a2b_base64(handed_over))
     if env.get(b"LC_CTYPE") in (b"C.UTF-8", b"C.utf8", b"UTF-8"):
-        env.pop(b"LC_CTYPE")
         with open("/proc/self/environ", "rb") as file:
-            for entry in file.read().split(b"\0"):
-                if entry.startswith(b"LC_CTYPE="):
-                    env[b"LC_CTYPE"] = entry[9:]
+            given = parse_environment(file.read())
+        env.pop(b"LC_CTYPE")
+        if b"LC_CTYPE" in given:
+            env[b"LC_CTYPE"] = given[b"LC_CTYPE"]
+    env.pop(b"", None)
     return env
 
 
-def read_environment(fd: int) -> dict[bytes, bytes]:
-    """Read name=value lines, a newline within a value given as the byte 1, and close fd."""
-    with open(fd, "rb") as file:
-        lines = file.read().split(b"\n")
-    pairs = (line.replace(b"\1", b"\n").split(b"=", 1) for line in lines if b"=" in line[1:])
-    return {pair[0]: pair[1] for pair in pairs}
+def parse_environment(data: bytes) -> dict[bytes, bytes]:
+    """Split what /proc/PID/environ holds; of a name given twice the first counts, as for getenv."""
+    env: dict[bytes, bytes] = {}
+    for entry in data.split(b"\0"):
+        name, equals, value = entry.partition(b"=")
+        if name and equals:
+            env.setdefault(name, value)
+    return env
