@@ -1,0 +1,83 @@
+"""A small mail host under svscan: it is built, used, killed piece by piece, shown and stopped.
+
+demo.py [--check] [--keep] [--account NAME]; contrib/demo sets up what it needs and calls it.
+Everything that should happen is a check. --check ends by itself, else Ctrl-C ends the host; the
+exit code says whether all checks held.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from build import Fatal, build, plan
+from host import Host
+from report import say
+from story import Story
+
+
+def wait_for_interrupt(host: Host) -> None:
+    """Say how to watch, then wait for Ctrl-C."""
+    plan = host.plan
+    say(f"SMTP on {plan.address} port {plan.smtp_port}, POP3 on port {plan.pop3_port}; users:")
+    say(f"    {', '.join(f'{user} ({password})' for user, password in plan.passwords.items())}")
+    say("Watch it from another terminal, stop it with Ctrl-C here:")
+    say(f"    PATH={plan.path.split(':')[0]}:$PATH; cd {host.scan}")
+    say("    svstat */ */log; tail -F smtp/log/main/current | tai64nlocal; svc -t smtp")
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        say("")
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """TERM and HUP end the demo as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def main(words: list[str]) -> int:
+    """Build a mail host in a temporary directory, tell the story, clean up."""
+    wanted = words[words.index("--account") + 1] if "--account" in words[:-1] else ""
+    directory = Path(tempfile.mkdtemp(prefix="mailhost."))
+    directory.chmod(0o755)
+    try:
+        mailhost = plan(directory, wanted)
+        build(mailhost)
+        return tell(Host(mailhost), "--check" in words)
+    finally:
+        if "--keep" in words:
+            say(f"kept: {directory}")
+        else:
+            shutil.rmtree(directory)
+
+
+def tell(host: Host, unattended: bool) -> int:
+    """Tell the story; whatever happens, nothing is left running."""
+    story = Story(host)
+    try:
+        story.live()
+        if not unattended:
+            wait_for_interrupt(host)
+        story.end()
+    finally:
+        host.clear()
+    if story.report.failed:
+        say(f"svscan's own messages:\n{os.fsdecode(host.errors.read_bytes())[-2000:]}")
+    return story.report.code()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Fatal as exc:
+        sys.stderr.write(f"demo: fatal: {exc}\n")
+        sys.exit(111)
+    except KeyboardInterrupt:
+        sys.stderr.write("demo: interrupted\n")
+        sys.exit(130)
