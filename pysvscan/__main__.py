@@ -23,7 +23,7 @@ def run(name: str, words: list[str]) -> "NoReturn":
         else:
             about(words)
     argv = [os.fsencode(word) for word in (name, *words)]
-    strerr.main(name, command(name), argv, pathexec.Chain(pathexec.environment()))
+    strerr.main(name, command(name), argv, pathexec.given())
 
 
 def command(name: str) -> "strerr.Command":

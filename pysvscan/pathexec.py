@@ -9,6 +9,7 @@ Source: daemontools 0.76 pathexec_run.c, pathexec_env.c.
 import errno
 import os
 import sys
+from binascii import a2b_base64
 
 from pysvscan import commands, strerr
 
@@ -27,12 +28,14 @@ class Chain:
         env: the environment that the last program gets; commands change it by `set_variable`.
         path: where the next program is looked for: the PATH that this command was given. One that
             envdir sets is for later programs: C searches by environ, not by what it will hand on.
+        ignored: of the signals that Python ignores, those that were ignored when we started.
         limits: (resource, soft limit) pairs of softlimit, set right before the last exec.
     """
 
-    def __init__(self, env: dict[bytes, bytes]) -> None:
+    def __init__(self, env: dict[bytes, bytes], ignored: frozenset[int] = frozenset()) -> None:
         self.env = env
         self.path = env.get(b"PATH", DEFAULT_PATH)
+        self.ignored = ignored
         self.limits: list[tuple[int, int]] = []
 
     def set_variable(self, name: bytes, value: bytes | None) -> None:
@@ -72,7 +75,7 @@ class Chain:
         if name in commands.NAMES:
             self.path = self.env.get(b"PATH", DEFAULT_PATH)
             strerr.main(name, load(name), argv, self)
-        strerr.restore_signals()
+        strerr.restore_signals(self.ignored)
         if self.limits:
             set_limits(self.limits)
         os.execve(path, argv, self.env)
@@ -131,28 +134,31 @@ def set_limits(limits: list[tuple[int, int]]) -> None:
         resource.setrlimit(which, (wanted, hard))
 
 
-def environment() -> dict[bytes, bytes]:
-    """Read the environment that this process was given, without what the start added to it.
+def given() -> Chain:
+    """Read the environment and the ignored signals that this process was given.
 
-    The /bin/sh that finds the interpreter adds PWD and drops names that are no identifiers; for
-    commands that start others it hands over the original (see pysvscan/scripts/command). Without
-    it, there is the interpreter's LC_CTYPE in the C locale (PEP 538), which the kernel's copy has
-    not. An entry without a name or an `=` is lost: execve by Python takes none.
+    The interpreter ignores SIGPIPE and SIGXFSZ and in the C locale adds LC_CTYPE (PEP 538); the
+    /bin/sh that finds it adds PWD and drops names that are no identifiers. So that shell hands the
+    originals over, in PYSVSCAN_GIVEN: the fields of /proc/PID/stat from the third on, then, for
+    commands that start others, "environ" and /proc/PID/environ in base64. Where it could not,
+    there is what we have. An entry without a name or an `=` is lost: Python's execve takes none.
     """
     env = dict(os.environb)
-    handed_over = env.pop(b"PYSVSCAN_ENVIRON", None)
-    if handed_over is not None and "environ-given" in sys._xoptions:
-        from binascii import a2b_base64  # builtin; 0.1 ms
-
-        return parse_environment(a2b_base64(handed_over))
-    if env.get(b"LC_CTYPE") in (b"C.UTF-8", b"C.utf8", b"UTF-8"):
-        with open("/proc/self/environ", "rb") as file:
-            given = parse_environment(file.read())
-        env.pop(b"LC_CTYPE")
-        if b"LC_CTYPE" in given:
-            env[b"LC_CTYPE"] = given[b"LC_CTYPE"]
     env.pop(b"", None)
-    return env
+    stat, handed_over, encoded = env.pop(b"PYSVSCAN_GIVEN", b"").partition(b" environ ")
+    if handed_over:
+        env = parse_environment(a2b_base64(encoded))
+    elif env.get(b"LC_CTYPE") in (b"C.UTF-8", b"C.utf8", b"UTF-8"):
+        with open("/proc/self/environ", "rb") as file:
+            kernels = parse_environment(file.read())
+        env = {name: value for name, value in env.items() if name in kernels}
+    return Chain(env, ignored_signals(stat.split()))
+
+
+def ignored_signals(fields: list[bytes]) -> frozenset[int]:
+    """Pick what Python ignores anyway from field 33, "sigignore"; fields[0] is the third."""
+    ignored = int(fields[30]) if len(fields) > 30 and fields[30].isdigit() else 0
+    return frozenset(n for n in strerr.PYTHON_IGNORES if ignored >> (n - 1) & 1)
 
 
 def parse_environment(data: bytes) -> dict[bytes, bytes]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Command = Callable[[list[bytes], Chain], int]
 
+PYTHON_IGNORES = (SIGPIPE, SIGXFSZ)
+
 # Read off the C programs, errno by errno.
 TEXTS = {
     errno.EPERM: "permission denied",
@@ -159,14 +161,17 @@ def warn(prog: str, message: str, cause: BaseException | None = None) -> None:
     write(line(prog, "warning", message, cause))
 
 
-def restore_signals() -> None:
+def restore_signals(ignored: frozenset[int]) -> None:
     """Undo what the interpreter did to signals, so that a command dies of them as a C program.
 
     Python ignores SIGPIPE and SIGXFSZ, which an exec'd program would inherit, and turns SIGINT into
-    an exception. What was ignored when we started stays ignored (nohup), as far as Python tells.
+    an exception. What was ignored when we started stays ignored.
+
+    Args:
+        ignored: those of PYTHON_IGNORES that were; of SIGINT, Python itself tells.
     """
-    signal(SIGPIPE, SIG_DFL)
-    signal(SIGXFSZ, SIG_DFL)
+    for number in PYTHON_IGNORES:
+        signal(number, SIG_IGN if number in ignored else SIG_DFL)
     if getsignal(SIGINT) is not SIG_IGN:
         signal(SIGINT, SIG_DFL)
 
@@ -181,7 +186,7 @@ def main(prog: str, command: "Command", argv: list[bytes], chain: "Chain") -> "N
         argv: the whole vector.
         chain: environment and pending limits, from `__main__` or from the command before.
     """
-    restore_signals()
+    restore_signals(chain.ignored)
     try:
         code = command(argv, chain)
     except Fatal as exc:
