@@ -1,8 +1,11 @@
 """DJB's option parsing: letters, clusters, no long options.
 
-Stops at the first word that is not an option (a lone `-` is none); `--` ends the options.
+Stops at the first word that is not an option (a lone `-` is none). `--` ends the options, and so
+does any word that begins with it: what follows in that word is not looked at.
 Source: daemontools 0.76 subgetopt.c, sgetopt.c.
 """
+
+import os
 
 
 class OptionError(ValueError):
@@ -30,7 +33,7 @@ def parse(
     while at < len(words) and len(words[at]) > 1 and words[at].startswith(b"-"):
         cluster = words[at][1:]
         at += 1
-        if cluster == b"-":
+        if cluster.startswith(b"-"):
             break
         while cluster:
             letter, cluster = cluster[:1], cluster[1:]
@@ -38,11 +41,11 @@ def parse(
                 options.append((letter, b""))
             elif letter in with_argument:
                 if not cluster and at == len(words):
-                    raise OptionError(f"option requires an argument -- {letter.decode()}")
+                    raise OptionError(f"option requires an argument -- {os.fsdecode(letter)}")
                 if not cluster:
                     cluster, at = words[at], at + 1
                 options.append((letter, cluster))
                 cluster = b""
             else:
-                raise OptionError(f"illegal option -- {letter.decode(errors='surrogateescape')}")
+                raise OptionError(f"illegal option -- {os.fsdecode(letter)}")
     return options, words[at:]

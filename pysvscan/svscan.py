@@ -1,0 +1,311 @@
+"""One scan directory: every service in it, in one process.
+
+Lists names and starts what is new, keeps what was there by (device, inode) whatever its name, stops
+everything in order on TERM. inotify (watch.py) makes it quick; the look every 5 s (C's), or every
+minute while inotify works and nothing is amiss, makes it true.
+
+Source: daemontools 0.76 svscan.c; where it differs, tests/oracle/deviations.py says why.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import stat
+import time
+
+from pysvscan import strerr
+from pysvscan.entry import Entry, Key, last_frame
+from pysvscan.log import Log
+from pysvscan.loop import Callback, Deadline, Loop
+from pysvscan.starter import Inherited, Starter
+from pysvscan.watch import Watch
+
+SECOND_NS = 1_000_000_000
+TICK_NS = 5 * SECOND_NS  # C's interval
+CALM_NS = 60 * SECOND_NS  # while inotify works, and all is well
+WAITING_NS = 10 * SECOND_NS  # at the end, how often we say for whom we wait
+RESERVE = 64  # descriptors that no new service gets: for restarts of those that are there
+PAGE = 4096
+
+
+class Svscan:
+    """A scan directory.
+
+    Attributes:
+        entries: the services, by what their directory is.
+        names: what each listed name is.
+        dangling: names that could not be taken in; looked at again soon.
+        watch: inotify, or None where there is none.
+        is_stopping: an ordered stop is under way.
+    """
+
+    def __init__(self, path: bytes, log: Log, inherited: Inherited) -> None:
+        """Take the directory.
+
+        Raises:
+            Fatal: it cannot be entered, or another svscan runs there.
+        """
+        self.path = path
+        self.log = log
+        self.entries: dict[Key, Entry] = {}
+        self.names: dict[bytes, Key] = {}
+        self.dangling: set[bytes] = set()
+        self.is_stopping = False
+        self.timer: Deadline | None = None
+        self.control = -1
+        self.directory = self.enter()
+        self.watch = self.make_watch()
+        self.loop = Loop(self.boundary)
+        inherited.raise_descriptors()
+        self.limit = inherited.descriptors[1]
+        self.starter = Starter(self.loop, inherited)
+        self.listen()
+
+    def enter(self) -> int:
+        """Enter and lock the scan directory."""
+        shown = strerr.name(self.path)
+        try:
+            os.chdir(self.path)
+            directory = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as exc:
+            raise strerr.Fatal(f"unable to chdir to {shown}") from exc
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            os.close(directory)
+            raise strerr.Fatal(f"unable to lock {shown}, another svscan runs there") from exc
+        return directory
+
+    def make_watch(self) -> Watch | None:
+        """Watch the scan directory, if that can be had."""
+        try:
+            watch = Watch(self.look_at_all)
+            watch.add(self.directory, self.name_changed)
+        except OSError as exc:
+            self.log.say("svscan", "warning", "unable to use inotify, looking every 5 s", exc)
+            return None
+        return watch
+
+    def do_without_watch(self, exc: OSError) -> None:
+        """Go on without inotify, since it does not see everything any more."""
+        if self.watch:
+            self.loop.forget(self.watch.fd)
+            self.watch.close()
+            self.watch = None
+            self.log.say("svscan", "warning", "unable to use inotify, looking every 5 s", exc)
+
+    def listen(self) -> None:
+        """Open the descriptors and signals that bring us news."""
+        self.open_control()
+        if self.control >= 0:
+            self.loop.read(self.control, self, self.obey)
+        if self.watch:
+            self.loop.read(self.watch.fd, self, self.watch.read)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.signal(number, self, self.stop)
+        self.loop.signal(signal.SIGHUP, self, self.look_at_all)
+
+    def open_control(self) -> None:
+        """Make `.svscan/control`, passed over by C for its dot; do without if need be."""
+        with contextlib.suppress(OSError):
+            os.mkdir(b".svscan", 0o700, dir_fd=self.directory)
+        with contextlib.suppress(OSError):
+            os.mkfifo(b".svscan/control", 0o600, dir_fd=self.directory)
+        flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            self.control = os.open(b".svscan/control", flags, dir_fd=self.directory)
+            if not stat.S_ISFIFO(os.fstat(self.control).st_mode):
+                raise OSError(errno.EINVAL, "")
+        except OSError as exc:
+            self.log.say("svscan", "warning", "unable to open .svscan/control", exc)
+            if self.control >= 0:
+                os.close(self.control)
+            self.control = -1
+
+    def obey(self) -> None:
+        """Serve the bytes in our control: `a` look at all, `t` ordered stop."""
+        for byte in os.read(self.control, PAGE):
+            if byte == ord("a"):
+                self.look_at_all()
+            elif byte == ord("t"):
+                self.stop()
+
+    def run(self) -> None:
+        """Supervise until an ordered stop is done."""
+        for name in self.list_names():
+            self.look(name, is_whole=True)
+        self.tend_all()
+        self.starter.prepare()
+        self.loop.run()
+        self.starter.close()
+
+    # one bad service stays one bad service
+
+    def boundary(self, owner: object, callback: Callback) -> None:
+        """Call back; whatever is raised sets aside the entry that it belongs to, and no other."""
+        try:
+            callback()
+        except Exception as exc:  # noqa: BLE001 (the one place: DESIGN 3)
+            if isinstance(owner, Entry):
+                owner.set_aside(exc)
+            else:
+                self.log.say("svscan", "warning", f"going on after {last_frame(exc)}")
+                self.look_soon()
+
+    def say_seldom(self, prog: str, label: str, message: str, cause: BaseException | None) -> None:
+        """Say what each look would say again."""
+        self.log.say_seldom(prog, label, message, cause)
+
+    # looking
+
+    def look_at_all(self) -> None:
+        """List the directory, look at each name, then tend each entry."""
+        if self.is_stopping:
+            return
+        self.dangling.clear()
+        for name in {*self.list_names(), *self.names}:
+            self.look(name, is_whole=False)
+        self.tend_all()
+
+    def tend_all(self) -> None:
+        """Tend each entry, and decide when to look next."""
+        for entry in list(self.entries.values()):
+            self.boundary(entry, entry.tend)
+        settled = all(entry.is_settled() for entry in self.entries.values())
+        is_calm = self.watch is not None and settled and not self.dangling
+        self.look_in(CALM_NS if is_calm else TICK_NS)
+
+    def look_soon(self) -> None:
+        """Have the next look within C's interval."""
+        if not self.is_stopping and (
+            not self.timer or self.timer.at_ns > time.monotonic_ns() + TICK_NS
+        ):
+            self.look_in(TICK_NS)
+
+    def look_in(self, delay_ns: int) -> None:
+        """Have the next look after a delay, and at no other moment."""
+        if self.timer:
+            self.timer.cancel()
+        self.timer = self.loop.at(time.monotonic_ns() + delay_ns, self, self.look_at_all)
+
+    def list_names(self) -> list[bytes]:
+        """List what may be services."""
+        try:
+            names = os.listdir(self.directory)
+        except OSError as exc:
+            self.say_seldom("svscan", "warning", "unable to read directory", exc)
+            return []
+        return [os.fsencode(name) for name in names]
+
+    def name_changed(self, name: bytes, came_by_rename: bool) -> None:
+        """Look at one name after an event; the others cost nothing."""
+        gone = self.names.get(name)
+        key = self.look(name, is_whole=came_by_rename)
+        if gone and gone != key and gone in self.entries:
+            self.boundary(self.entries[gone], self.entries[gone].tend)
+        if key:
+            entry = self.entries[key]
+            self.boundary(entry, entry.tend)
+            if not entry.is_settled():
+                self.look_soon()
+        elif name in self.dangling:
+            self.look_soon()
+
+    def look(self, name: bytes, is_whole: bool) -> Key | None:
+        """Look what a name is now; note that, and take in what is new.
+
+        Args:
+            name: in the scan directory; a dot name is none of ours.
+            is_whole: a directory of this name came by rename, or was there before us: it is
+                complete, as what a link points to is always.
+
+        Returns:
+            The key of the entry of this name, or None.
+        """
+        if not name or name.startswith(b"."):
+            return None
+        before = self.names.pop(name, None)
+        is_link, found = self.identify(name)
+        if before and before != found and before in self.entries:
+            self.entries[before].names.discard(name)
+        if not found or not (found in self.entries or self.take(found, name, is_whole or is_link)):
+            return None
+        self.names[name] = found
+        self.entries[found].names.add(name)
+        return found
+
+    def identify(self, name: bytes) -> tuple[bool, Key | None]:
+        """Say whether a name is a link, and which directory it is; None for anything else."""
+        self.dangling.discard(name)
+        try:
+            link = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
+        except OSError:
+            return False, None  # it went while we looked
+        is_link = stat.S_ISLNK(link.st_mode)
+        try:
+            found = os.stat(name, dir_fd=self.directory) if is_link else link
+        except OSError as exc:
+            self.dangling.add(name)
+            self.say_seldom("svscan", "warning", f"unable to stat {strerr.name(name)}", exc)
+            return is_link, None
+        return is_link, (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
+
+    def take(self, key: Key, name: bytes, is_whole: bool) -> bool:
+        """Make an entry of a directory that was not known."""
+        if self.is_stopping:
+            return False
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            fd = os.open(name, flags, dir_fd=self.directory)
+            found = os.fstat(fd)
+            if fd >= self.limit - RESERVE or key != (found.st_dev, found.st_ino):
+                os.close(fd)
+                raise OSError(errno.EMFILE if fd >= self.limit - RESERVE else errno.EAGAIN, "")
+        except OSError as exc:
+            self.cannot_take(name, exc)
+            return False
+        self.entries[key] = entry = Entry(self, key, name, fd)
+        if is_whole:
+            entry.is_begun = True
+        return True
+
+    def cannot_take(self, name: bytes, exc: OSError) -> None:
+        """Say why an entry cannot be taken in; where we lack something, once for all of them."""
+        self.dangling.add(name)
+        if exc.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            self.say_seldom("svscan", "warning", "unable to start more services", exc)
+        else:
+            self.say_seldom("svscan", "warning", f"unable to start {strerr.name(name)}", exc)
+
+    def drop(self, entry: Entry) -> None:
+        """Forget an entry: no longer listed, and nothing runs there."""
+        entry.close()
+        del self.entries[entry.key]
+
+    # the end
+
+    def stop(self) -> None:
+        """Stop in order: all services at once, each logger when its service is gone, then we."""
+        if self.is_stopping:
+            return
+        self.is_stopping = True
+        if self.timer:
+            self.timer.cancel()
+        for entry in list(self.entries.values()):
+            self.boundary(entry, entry.stop)
+        self.entry_stopped()
+        self.timer = self.loop.at(time.monotonic_ns() + WAITING_NS, self, self.say_waiting)
+
+    def entry_stopped(self) -> None:
+        """Leave when nothing is left."""
+        if all(entry.is_idle() for entry in self.entries.values()):
+            self.loop.stop()
+
+    def say_waiting(self) -> None:
+        """Say now and then for whom we wait: qmail-send may finish a delivery for minutes."""
+        left = [entry.shown() for entry in self.entries.values() if not entry.is_idle()]
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        self.log.say("svscan", "info", f"waiting for {', '.join(left[:5])}{more}")
+        self.timer = self.loop.at(time.monotonic_ns() + WAITING_NS, self, self.say_waiting)
