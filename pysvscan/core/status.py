@@ -33,6 +33,7 @@ class Status:
     def describe(self, normally_up: bool, now_ns: int) -> str:
         """Say it in svstat's words; a start that lies in the future was 0 seconds ago."""
         seconds = max(0, now_ns // tai.SECOND_NS - self.since_ns // tai.SECOND_NS)
+        seconds = int(float(seconds))  # C's tai_approx: of a rubbish stamp's age 53 bits are right
         if self.pid:
             words = f"up (pid {self.pid}) {seconds} seconds"
             words += "" if normally_up else ", normally down"

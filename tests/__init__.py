@@ -1,0 +1,1 @@
+"""The tests mirror the package; tests/oracle compares with C, tests/chaos kills things."""

@@ -1,0 +1,1 @@
+"""The pure core: no file, no process, no clock."""

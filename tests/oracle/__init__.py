@@ -1,0 +1,1 @@
+"""Our programs beside the C ones: same words, same bytes."""

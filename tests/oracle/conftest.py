@@ -1,0 +1,27 @@
+"""For the comparisons: the pairs of programs, and the count of what was compared."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Installed
+from tests.oracle import runner
+
+
+@pytest.fixture(scope="session")
+def oracle(installed: Installed) -> Callable[[str], runner.Pair]:
+    """Give the pair of programs of a name; see runner."""
+
+    def pair(name: str) -> runner.Pair:
+        return runner.Pair(name, runner.c_program(name), installed.program(name))
+
+    return pair
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many cases were compared."""
+    if not runner.COMPARED:
+        return
+    terminalreporter.section("compared with C")
+    for label, cases in sorted(runner.COMPARED.items()):
+        terminalreporter.write_line(f"{cases:8} {label}")

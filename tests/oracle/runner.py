@@ -1,0 +1,123 @@
+"""Runs a C program and ours with the same words, and compares what comes out.
+
+    def test_svok_says_nothing(oracle, tmp_path):
+        oracle("svok").compare(["."], cwd=tmp_path)
+
+`oracle(NAME)` gives a Pair, or skips the test where the C program is missing. Its `c` and `ours`
+are paths of the programs, for tests that need more than `compare`: start them as you like, with
+`environment()`, and call `count(LABEL)` once per case compared. The terminal summary prints them.
+"""
+
+import os
+import pwd
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+C_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/command", "/usr/local/bin")
+COMPARED: Counter[str] = Counter()
+TIMEOUT_S = 60  # reached only where a program hangs
+
+Words = Sequence[str | bytes]
+
+
+def count(label: str, cases: int = 1) -> None:
+    """Note that cases were compared; the label is what the summary prints it under."""
+    COMPARED[label] += cases
+
+
+def c_program(name: str) -> str:
+    """Find the C program, or skip the test; a script of this name is not one."""
+    for directory in C_DIRECTORIES:
+        path = Path(directory, name)
+        if path.is_file() and path.read_bytes()[:4] == b"\x7fELF":
+            return str(path)
+    pytest.skip(f"no C {name} to compare with: Debian's daemontools is not installed")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Give the environment that both programs get, and nothing of our own."""
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "Europe/Berlin", **changes}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program left behind: exit code (minus the signal it died of), stdout, stderr."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def run(
+    argv: Words,
+    *,
+    cwd: str | Path,
+    stdin: bytes = b"",
+    env: dict[str, str] | dict[bytes, bytes] | None = None,
+    account: str = "",
+    pass_fds: Sequence[int] = (),
+) -> Result:
+    """Run one program to its end.
+
+    Args:
+        argv: program and words.
+        cwd: where it runs.
+        stdin: what it reads.
+        env: instead of `environment()`.
+        account: give up root for this account; needs root.
+        pass_fds: descriptors it inherits beside 0, 1, 2.
+    """
+    identity: dict[str, Any] = {}
+    if account:
+        group = pwd.getpwnam(account).pw_gid
+        identity = {"user": account, "group": group, "extra_groups": ()}
+    process = subprocess.run(
+        [os.fsencode(word) for word in argv],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        env=environment() if env is None else env,
+        timeout=TIMEOUT_S,
+        pass_fds=pass_fds,
+        **identity,
+    )
+    return Result(process.returncode, process.stdout, process.stderr)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A command: the C program and ours."""
+
+    name: str
+    c: str
+    ours: str
+
+    def compare(
+        self, words: Words = (), *, moving: bool = False, label: str = "", **settings: Any
+    ) -> Result:
+        """Run C, then ours, with the same words; assert that nothing differs, and count the case.
+
+        Args:
+            words: what follows the name.
+            moving: the output holds a time in seconds: C runs again after ours, and where C's own
+                two outputs differ, all is done once more.
+            label: counted under this instead of the name.
+            settings: as for `run`.
+
+        Returns:
+            What both gave.
+        """
+        while True:
+            expected = run([self.c, *words], **settings)
+            got = run([self.ours, *words], **settings)
+            if not moving or run([self.c, *words], **settings) == expected:
+                break
+        assert got == expected, f"{self.name} {words!r}: ours, then C"
+        count(label or self.name)
+        return got
