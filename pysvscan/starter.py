@@ -59,6 +59,10 @@ class Inherited:
                 os.fstat(fd)
                 continue
             os.open("/dev/null", os.O_RDWR)
+        for given in os.listdir("/proc/self/fd"):  # a service gets 0, 1, 2 of us, and no more
+            if int(given) > 2:
+                with contextlib.suppress(OSError):
+                    os.set_inheritable(int(given), False)
 
     def raise_descriptors(self) -> None:
         """Take as many descriptors as may be had; a start gives the old limit back to the child."""
