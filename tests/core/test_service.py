@@ -1,0 +1,159 @@
+"""core.service: the table is total, and says what C's supervise does.
+
+Not tested here: that the shell carries the actions out (tests/test_supervise.py), and that C does
+the same (tests/oracle/test_supervise.py).
+"""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pysvscan.core import service
+from pysvscan.core.service import Action, State
+
+ALIVE = (State.UP, State.ENDING, State.LAST)
+SIGNALS = {"h": "HUP", "a": "ALRM", "i": "INT", "t": "TERM", "k": "KILL"}
+events = st.sampled_from(service.EVENTS)
+states = st.sampled_from(State)
+
+
+def run(state: State, word: str) -> State:
+    """Feed letters; C, T, S, F stand for CHILD, TIMER, SPAWNED, SPAWN_FAILED."""
+    special = {
+        "C": service.CHILD,
+        "T": service.TIMER,
+        "S": service.SPAWNED,
+        "F": service.SPAWN_FAILED,
+    }
+    for letter in word:
+        state = service.step(state, special.get(letter, ord(letter)))[1]
+    return state
+
+
+def test_table_is_total() -> None:
+    """Every state knows every event, and no other pair is in the table."""
+    assert set(service.TABLE) == {(state, event) for state in State for event in service.EVENTS}
+
+
+@given(states, st.integers(0, 255))
+def test_step_ignores_other_bytes(state: State, byte: int) -> None:
+    """A byte that is no letter does nothing in any state."""
+    if byte not in service.LETTERS:
+        assert service.step(state, byte) == ((), state)
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "after"),
+    [
+        pytest.param(State.DOWN, "uTS", State.UP, id="u starts"),
+        pytest.param(State.DOWN, "oTS", State.ENDING, id="o starts, once"),
+        pytest.param(State.UP, "CTS", State.UP, id="a death is followed by a start"),
+        pytest.param(State.UP, "dC", State.DOWN, id="d, then down"),
+        pytest.param(State.UP, "oC", State.DOWN, id="o, no restart"),
+        pytest.param(State.UP, "douC", State.WAIT, id="the last of d, o, u counts"),
+        pytest.param(State.UP, "xC", State.GONE, id="x leaves with the process"),
+        pytest.param(State.UP, "xuC", State.GONE, id="u does not take x back"),
+        pytest.param(State.DOWN, "x", State.GONE, id="x while down leaves at once"),
+        pytest.param(State.WAIT, "x", State.GONE, id="x while it waits leaves at once"),
+        pytest.param(State.DOWN, "oxT", State.GONE, id="x before the start of o"),
+        pytest.param(State.WAIT, "d", State.DOWN, id="d while it waits: no start"),
+        pytest.param(State.WAIT, "oTSC", State.DOWN, id="o while it waits: once"),
+        pytest.param(State.ONCE, "uTSC", State.WAIT, id="u while once waits: kept up"),
+        pytest.param(State.WAIT, "TF", State.WAIT, id="a failed start is tried again"),
+        pytest.param(State.UP, "F", State.WAIT, id="no ./run: tried again"),
+        pytest.param(State.ENDING, "F", State.DOWN, id="no ./run, not wanted: down"),
+        pytest.param(State.LAST, "F", State.GONE, id="no ./run, x: gone"),
+        pytest.param(State.UP, "pchaitk", State.UP, id="signals change no state"),
+    ],
+)
+def test_step_leads(before: State, word: str, after: State) -> None:
+    """A sequence of events ends in the state that C's supervise would be in."""
+    assert run(before, word) == after
+
+
+@pytest.mark.parametrize("state", ALIVE)
+@pytest.mark.parametrize(("letter", "name"), SIGNALS.items())
+def test_step_signals_a_process(state: State, letter: str, name: str) -> None:
+    """A signal letter is one signal where there is a process, and nothing announced."""
+    assert service.step(state, ord(letter)) == ((Action[name],), state)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in ALIVE])
+@pytest.mark.parametrize("letter", SIGNALS)
+def test_step_signals_nobody(state: State, letter: str) -> None:
+    """A signal letter does nothing where there is no process."""
+    assert service.step(state, ord(letter)) == ((), state)
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_step_d_terminates_and_continues(state: State) -> None:
+    """`d` sends TERM, then CONT so that a stopped process gets it, and is not paused any more."""
+    actions, after = service.step(state, ord("d"))
+    assert actions == (
+        Action.WANT_DOWN,
+        Action.TERM,
+        Action.CONT,
+        Action.UNPAUSED,
+        Action.ANNOUNCE,
+    )
+    assert after is (State.LAST if state is State.LAST else State.ENDING)
+
+
+@given(states, events)
+def test_step_starts_only_at_timer(state: State, event: int) -> None:
+    """START is an answer to TIMER alone: the second since the last start is always waited for."""
+    actions, _ = service.step(state, event)
+    if Action.START in actions:
+        assert event == service.TIMER
+        assert state in (State.WAIT, State.ONCE)
+
+
+@given(st.lists(events))
+def test_step_never_starts_a_second_process(word: list[int]) -> None:
+    """Whatever comes, START happens only where there is no process."""
+    state = State.DOWN
+    for event in word:
+        actions, after = service.step(state, event)
+        if Action.START in actions:
+            assert not service.has_process(state)
+        state = after
+
+
+@given(states, events)
+def test_step_leaves_exactly_into_gone(state: State, event: int) -> None:
+    """LEAVE and GONE come together, and nothing leads out of GONE."""
+    actions, after = service.step(state, event)
+    entered = after is State.GONE and state is not State.GONE
+    assert (Action.LEAVE in actions) == entered
+    if state is State.GONE:
+        assert (actions, after) == ((), State.GONE)
+
+
+@given(states, events)
+def test_step_forgets_the_timer_where_nothing_waits(state: State, event: int) -> None:
+    """Who leaves WAIT or ONCE without a start unschedules it."""
+    actions, after = service.step(state, event)
+    waits = (State.WAIT, State.ONCE)
+    if state in waits and after not in waits and not service.has_process(after):
+        assert Action.UNSCHEDULE in actions
+
+
+@pytest.mark.parametrize(
+    ("want", "state"), [(b"u", State.UP), (b"d", State.ENDING), (b"\0", State.ENDING)]
+)
+def test_adopted_is_kept_up_if_wanted(want: bytes, state: State) -> None:
+    """A process that was found alive is restarted after its death only if it is wanted up."""
+    assert service.adopted(want) is state
+
+
+def test_has_process_names_three_states() -> None:
+    """A service has a process in UP, ENDING and LAST."""
+    assert tuple(state for state in State if service.has_process(state)) == ALIVE
+
+
+def test_diagram_is_the_one_in_contrib() -> None:
+    """The picture beside the table is drawn from the table; `contrib/diagram` draws it anew."""
+    drawn = Path(__file__).parents[2] / "contrib" / "service.mmd"
+    assert drawn.read_text() == service.diagram()
