@@ -57,12 +57,17 @@ packages() {
     case $missing in *exim4*) [ -e /usr/sbin/sendmail ] && missing=$(without_exim) ;; esac
     [ "${missing# }" ] || return 0
     say "installing${missing}"
+    quietly install_packages || say "unable to install${missing}: going on without"
+}
+
+# quietly COMMAND...: what it prints is shown only if it fails.
+quietly() {
     log=$(mktemp)
-    install_packages >"$log" 2>&1 </dev/null || {
-        tail -n 5 "$log"
-        say "unable to install${missing}: going on without"
-    }
+    code=0
+    "$@" >"$log" 2>&1 </dev/null || code=$?
+    [ $code = 0 ] || tail -n 20 "$log"
     rm -f "$log"
+    return $code
 }
 
 # In a subshell, for its trap. No package may start a daemon (exim4 would), and nothing that is here may go
@@ -121,7 +126,7 @@ venv() {
     stamp=$VENV/installed$1
     [ "$(fingerprint)" = "$(cat "$stamp" 2>/dev/null)" ] && return
     say "installing pysvscan$1 into $VENV"
-    "$VENV/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 -e ".$1" ||
+    quietly "$VENV/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 -e ".$1" ||
         fatal "unable to install pysvscan$1 into $VENV"
     fingerprint >"$stamp"
 }
@@ -137,7 +142,8 @@ everybody() {
     now=$(cat pyproject.toml $(find pysvscan -type f ! -name '*.pyc' | sort) | cksum)
     if [ "$now" != "$(cat $PREFIX/installed 2>/dev/null)" ]; then
         say "account $(account) cannot reach $VENV: installing into $PREFIX, where every account can read"
-        { "$python" -m venv --clear $PREFIX && $PREFIX/bin/python -m pip install -q --disable-pip-version-check --use-pep517 .; } ||
+        "$python" -m venv --clear $PREFIX &&
+            quietly $PREFIX/bin/python -m pip install -q --disable-pip-version-check --use-pep517 . ||
             fatal "unable to install into $PREFIX"
         say "$now" >$PREFIX/installed
     fi

@@ -1,8 +1,7 @@
 """A small mail host under svscan: it is built, used, killed piece by piece, shown and stopped.
 
-demo.py [--check] [--keep] [--account NAME]; contrib/demo sets up what it needs and calls it.
-Everything that should happen is a check. --check ends by itself, else Ctrl-C ends the host; the
-exit code says whether all checks held.
+contrib/demo sets up what it needs and calls it. All that should happen is a check. --check ends by
+itself, else Ctrl-C ends the host; the exit code says whether all checks held.
 """
 
 import os
@@ -10,12 +9,13 @@ import shutil
 import signal
 import sys
 import tempfile
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from types import FrameType
 
 from build import Fatal, build, plan
 from host import Host
-from report import say
+from report import PATIENCE_S, say
 from story import Story
 
 
@@ -39,25 +39,38 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def options(words: list[str]) -> Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(prog="contrib/demo", description="A small mail host under svscan.")
+    parser.add_argument("--no-setup", action="store_true", help="install nothing")
+    parser.add_argument("--check", action="store_true", help="unattended")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary directory")
+    parser.add_argument("--account", default="", help="root's choice of account for all services")
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE_S, help="seconds that each step may take"
+    )
+    return parser.parse_args(words)
+
+
 def main(words: list[str]) -> int:
     """Build a mail host in a temporary directory, tell the story, clean up."""
-    wanted = words[words.index("--account") + 1] if "--account" in words[:-1] else ""
+    wanted = options(words)
     directory = Path(tempfile.mkdtemp(prefix="mailhost."))
     directory.chmod(0o755)
     try:
-        mailhost = plan(directory, wanted)
+        mailhost = plan(directory, wanted.account)
         build(mailhost)
-        return tell(Host(mailhost), "--check" in words)
+        return tell(Story(Host(mailhost), wanted.patience), wanted.check)
     finally:
-        if "--keep" in words:
+        if wanted.keep:
             say(f"kept: {directory}")
         else:
             shutil.rmtree(directory)
 
 
-def tell(host: Host, unattended: bool) -> int:
+def tell(story: Story, unattended: bool) -> int:
     """Tell the story; whatever happens, nothing is left running."""
-    story = Story(host)
+    host = story.host
     try:
         story.live()
         if not unattended:
@@ -81,3 +94,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.stderr.write("demo: interrupted\n")
         sys.exit(130)
+    except BrokenPipeError:  # nobody reads what is said here; nothing is left running
+        os._exit(1)

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 
-PATIENCE_S = 15.0
+PATIENCE_S = 15.0  # far more than a busy machine needs
 SHORT_S = 2.0  # after a failure the result stands; what waits on the same fault need not wait long
 
 
@@ -12,11 +12,13 @@ class Report:
     """The checks made so far.
 
     Attributes:
+        patience_s: how long what should happen may take.
         failed: the claims that did not hold.
         count: how many checks there were.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float) -> None:
+        self.patience_s = patience_s
         self.failed: list[str] = []
         self.count = 0
 
@@ -39,7 +41,7 @@ class Report:
 
     def wait(self, condition: Callable[[], object]) -> bool:
         """Wait until the condition holds; False if it does not in time."""
-        return wait_until(condition, SHORT_S if self.failed else PATIENCE_S)
+        return wait_until(condition, SHORT_S if self.failed else self.patience_s)
 
     def code(self) -> int:
         """Sum up in one line, and give the exit code."""

@@ -91,15 +91,19 @@ def store(maildir: Path, name: str, data: bytes) -> None:
     (maildir / "tmp" / name).rename(maildir / "new" / name)
 
 
-def body(lines: Iterator[bytes]) -> bytes:
-    """Read a mail up to its final dot; stuffed dots and carriage returns go."""
+def body(lines: Iterator[bytes]) -> bytes | None:
+    """Read a mail up to its final dot; stuffed dots and carriage returns go.
+
+    Returns:
+        None where the input ends before the dot.
+    """
     kept: list[bytes] = []
     for line in lines:
         text = line.rstrip(b"\r\n")
         if text == b".":
             return b"".join(kept)
         kept.append(text.removeprefix(b".") + b"\n")
-    raise EOFError
+    return None
 
 
 def say(reply: bytes) -> None:
@@ -117,7 +121,10 @@ def main(hostname: str, root: str, *users: str) -> None:
         reply = session.answer(line.rstrip(b"\r\n"))
         say(reply)
         if reply.startswith(b"354"):
-            say(session.deliver(body(lines)))
+            data = body(lines)
+            if data is None:
+                break
+            say(session.deliver(data))
         if reply.startswith(b"221"):
             break
 

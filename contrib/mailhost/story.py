@@ -27,10 +27,10 @@ class Story:
         pids: of each service and logger, when all were up the last time.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, patience_s: float) -> None:
         self.host = host
         self.post = Post(host.plan)
-        self.report = Report()
+        self.report = Report(patience_s)
         self.triggers = 0
         self.pids: dict[str, int] = {}
 
