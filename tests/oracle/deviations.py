@@ -46,6 +46,12 @@ DEVIATIONS = (
         source="svstat.c doit(): read() < sizeof status, compared unsigned",
     ),
     Deviation(
+        name="stdin-directory",
+        what="a command whose standard input is a directory exits 1; C's fails only where it reads",
+        why="the interpreter refuses it, before any line of ours",
+        source="Python/pylifecycle.c init_sys_streams()",
+    ),
+    Deviation(
         name="environment-oddities",
         what="a child does not get environment entries without name or =, nor a name's second one; "
         "C hands them on",

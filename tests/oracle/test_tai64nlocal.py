@@ -16,7 +16,7 @@ from tests.oracle.runner import Pair, count, environment, run
 pytestmark = pytest.mark.oracle
 Oracle = Callable[[str], Pair]
 
-CALENDAR = 67_767_976_233_532_799  # the last second of the year 2^31 - 1, in seconds after 1970
+CALENDAR = 67_767_976_233_446_399  # a day before the year 2^31, where C's int is full
 
 moments = st.integers(-CALENDAR, CALENDAR) | st.integers(0, 2**33)
 labels = st.builds(
@@ -96,10 +96,9 @@ def test_convert_byte_by_byte_is_one_feed(data: bytes, end: bytes) -> None:
 def test_tai64nlocal_copies_a_bad_label(oracle: Oracle, tmp_path: Path, line: bytes) -> None:
     """A label that is none stays, and the lines around it; C dies of it and loses them."""
     pair = oracle("tai64nlocal")
-    assert (
-        run([pair.ours], cwd=tmp_path, stdin=b"a\n" + line + b"b\n").out == b"a\n" + line + b"b\n"
-    )
-    by_c = run([pair.c], cwd=tmp_path, stdin=b"a\n" + line + b"b\n")
+    data = b"a\n" + line + b"b\n"
+    assert run([pair.ours], cwd=tmp_path, stdin=data).out == data
+    by_c = run([pair.c], cwd=tmp_path, stdin=data)
     assert (by_c.code, by_c.out) == (-signal.SIGSEGV, b"")
 
 
