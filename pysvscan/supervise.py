@@ -207,29 +207,41 @@ class Supervise:
                 return
         except OSError:
             pass
-        self.loop.forget(self.control)
-        self.files.close()
-        pid, self.pid = self.pid, 0
+        before = self.lock, self.control
         try:
-            self.take_anew(pid)
-        finally:
-            self.pid = pid
+            files = self.take_anew()
+        except BaseException:
+            self.lock, self.control = before  # they are still ours
+            raise
+        self.loop.forget(before[1])
+        self.files.close()
+        self.files = files
+        self.loop.read(self.control, self.owner, self.obey)
         self.announce()
         self.report(
             "warning", f"{self.path(b'supervise')} was removed or replaced: made again", None
         )
 
-    def take_anew(self, pid: int) -> None:
+    def take_anew(self) -> contextlib.ExitStack:
         """Open a new `supervise` around a running service, as `open` does around none."""
         with contextlib.ExitStack() as files:
             self.make_directory()
             self.lock = self.open_lock(files)
             self.control = self.open_fifo(files, b"control", os.O_RDWR)
-            if pid:
-                self.record(self.starter.kernel.identify(pid))
+            self.record_again()
             self.open_fifo(files, b"ok", os.O_RDONLY)
-            self.files = files.pop_all()
-        self.loop.read(self.control, self.owner, self.obey)
+            return files.pop_all()
+
+    def record_again(self) -> None:
+        """Record the process that runs, in a `supervise` that does not know it yet."""
+        if not self.pid:
+            return
+        try:
+            self.record(self.starter.kernel.identify(self.pid))
+        except ProcessLookupError:
+            return  # it has just died, and we have not been told yet
+        except OSError as exc:
+            raise Fatal(f"unable to write {self.path(b'supervise/child')}") from exc
 
     def close(self) -> None:
         """Let go of everything but the process, which lives on and can be taken over."""
@@ -240,7 +252,7 @@ class Supervise:
             os.close(self.pidfd)
             self.pidfd = -1
         elif self.pid:
-            self.loop.children.pop(self.pid, None)
+            self.loop.abandon(self.pid)
         self.drop_exec_error()
         if self.lock >= 0:
             self.loop.forget(self.control)
@@ -340,13 +352,13 @@ class Supervise:
             self.failures = 0
             self.feed(service.CHILD)
         else:
-            self.start_failed(f"unable to start {self.path(b'run')}", failure)
+            self.start_failed("fatal", f"unable to start {self.path(b'run')}", failure)
             self.feed(service.SPAWN_FAILED)
 
-    def start_failed(self, message: str, cause: OSError) -> None:
-        """Say why the service does not run, as often as it is tried: at growing intervals."""
+    def start_failed(self, label: str, message: str, cause: OSError) -> None:
+        """Say why the service does not run; whoever we report to says it again only seldom."""
         self.failures += 1
-        self.report("fatal" if "run" in message else "warning", message, cause)
+        self.report(label, message, cause)
 
     def feed(self, event: int) -> None:
         """Let an event happen, and what follows from it; then write the status once."""
@@ -389,7 +401,8 @@ class Supervise:
             self.announce()
             self.close()
         elif action is Action.RETRY:
-            self.wait(time.monotonic_ns() + restart.delay(self.failures))
+            delay_ns = min(restart.delay(self.failures), restart.RETRY_NS)
+            self.wait(time.monotonic_ns() + delay_ns)
             self.on_failure()
         elif self.timer:  # UNSCHEDULE
             self.timer.cancel()
@@ -414,7 +427,7 @@ class Supervise:
     def retry(self) -> None:
         """Try a failed start now: something in the directory has changed."""
         if self.failures and self.state in (State.WAIT, State.ONCE):
-            self.wait(time.monotonic_ns())
+            self.wait(restart.next_start(self.last_start_ns, time.monotonic_ns()))
 
     def kill(self, number: signal.Signals) -> None:
         """Signal the process, and it alone; one that is just dying does not mind."""
@@ -434,17 +447,22 @@ class Supervise:
             try:
                 waiting = self.starter.take(self.directory)
             except OSError as exc:
-                self.start_failed(f"unable to fork for {name(self.label)}", exc)
+                self.start_failed("warning", f"unable to fork for {name(self.label)}", exc)
                 return False
             try:
                 self.record(waiting.identity)
             except OSError as exc:
                 waiting.cancel()
                 self.loop.child(waiting.pid, self.owner, lambda _: None)
-                self.start_failed(f"unable to write {self.path(b'supervise/child')}", exc)
+                self.start_failed(
+                    "warning", f"unable to write {self.path(b'supervise/child')}", exc
+                )
                 return False
             if self.release(waiting):
                 return True
+        self.start_failed(
+            "warning", f"unable to fork for {name(self.label)}", OSError(errno.EPIPE, "")
+        )
         return False
 
     def record(self, process: Identity) -> None:

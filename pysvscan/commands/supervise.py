@@ -1,8 +1,10 @@
 """supervise DIR: keep one service running. Source: daemontools 0.76 supervise.c."""
 
 import os
+import time
 
 from pysvscan import strerr
+from pysvscan.core.seldom import Seldom
 from pysvscan.loop import Loop
 from pysvscan.pathexec import Chain
 from pysvscan.starter import Inherited, Starter
@@ -21,7 +23,7 @@ def main(argv: list[bytes], chain: Chain) -> int:
         raise strerr.Fatal(f"unable to chdir to {strerr.name(label)}") from exc
     loop = Loop()
     starter = Starter(loop, inherited)
-    service = Supervise(loop, starter, report, directory, label)
+    service = Supervise(loop, starter, Printed().report, directory, label)
     service.open()
     service.on_change = lambda: loop.stop() if service.is_gone() else None
     service.begin()
@@ -32,6 +34,14 @@ def main(argv: list[bytes], chain: Chain) -> int:
     return 0
 
 
-def report(label: str, message: str, cause: BaseException | None) -> None:
-    """Print a line of this service's."""
-    strerr.write(strerr.line("supervise", label, message, cause))
+class Printed:
+    """Prints lines of this service's, the same one only seldom."""
+
+    def __init__(self) -> None:
+        self.seldom = Seldom()
+
+    def report(self, label: str, message: str, cause: BaseException | None) -> None:
+        """Print a line."""
+        line = strerr.line("supervise", label, message, cause)
+        if self.seldom.is_due(strerr.name(line), time.monotonic_ns()):
+            strerr.write(line)

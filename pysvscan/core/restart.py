@@ -2,6 +2,7 @@
 
 SECOND_NS = 1_000_000_000
 GAP_NS = SECOND_NS  # daemontools' rule: no start sooner than 1 s after the previous one
+RETRY_NS = 5 * SECOND_NS  # C's interval: so soon is seen that what kept a service down is gone
 LONGEST_NS = 60 * SECOND_NS  # C sleeps 60 s where fork fails; it is the end of our growing delays
 
 
