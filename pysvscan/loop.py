@@ -52,13 +52,14 @@ class Loop:
         self.readers: dict[int, tuple[object, Callback]] = {}
         self.deadlines: list[tuple[int, int, Deadline]] = []
         self.sequence = itertools.count()  # orders equal deadlines; a Deadline cannot be compared
-        self.children: dict[int, tuple[object, Callable[[int], None]]] = {}
+        self.children: dict[int, tuple[int, object, Callable[[int], None]]] = {}  # pid: pidfd, …
+        self.pidfds: dict[int, int] = {}  # pidfd: pid
         self.signals: dict[int, tuple[object, Callback]] = {}
         self.running = False
         self.wakeup, self.wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.epoll.register(self.wakeup, select.EPOLLIN)
         signal.set_wakeup_fd(self.wakeup_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would leave nothing to wait for
 
     # what to wait for
 
@@ -79,13 +80,35 @@ class Loop:
         return deadline
 
     def child(self, pid: int, owner: object, callback: Callable[[int], None]) -> None:
-        """Call back with the wait status when this child has died."""
-        self.children[pid] = (owner, callback)
+        """Call back with the wait status when this child has died; a later call takes its place.
+
+        By pidfd, not SIGCHLD: wait for any child looks at each one, and with 1,800 of them that
+        would be most of a restart's time.
+
+        Raises:
+            OSError: no descriptor is left.
+        """
+        if pid in self.children:
+            pidfd = self.children[pid][0]
+        else:
+            pidfd = os.pidfd_open(pid)
+            self.epoll.register(pidfd, select.EPOLLIN)
+            self.pidfds[pidfd] = pid
+        self.children[pid] = (pidfd, owner, callback)
+
+    def abandon(self, pid: int) -> None:
+        """Wait for a child no more."""
+        if pid in self.children:
+            pidfd = self.children.pop(pid)[0]
+            del self.pidfds[pidfd]
+            self.epoll.unregister(pidfd)
+            os.close(pidfd)
 
     def signal(self, signum: int, owner: object, callback: Callback) -> None:
-        """Call back when the signal comes."""
-        self.signals[signum] = (owner, callback)
-        signal.signal(signum, lambda *_: None)
+        """Call back when the signal comes; one that is ignored stays so, for services as well."""
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            self.signals[signum] = (owner, callback)
+            signal.signal(signum, lambda *_: None)
 
     # waiting
 
@@ -100,19 +123,20 @@ class Loop:
         self.running = False
 
     def turn(self) -> None:
-        """Wait once, then serve: deaths first, then descriptors, then deadlines.
+        """Wait once, then serve: deaths first, then signals, descriptors and deadlines.
 
         Deaths first, as in C: a command that follows a death meets the service as it is now.
         """
         ready = [fd for fd, _ in self.epoll.poll(self.timeout())]
-        if self.wakeup in ready:
-            ready.remove(self.wakeup)
-            self.reap()
-            self.take_signals()
+        readers = [(fd, self.readers[fd]) for fd in ready if fd in self.readers]
         for fd in ready:
-            if fd in self.readers:  # an earlier callback may have closed it
-                owner, callback = self.readers[fd]
-                self.boundary(owner, callback)
+            if fd in self.pidfds:
+                self.bury(self.pidfds[fd])
+        if self.wakeup in ready:
+            self.take_signals()
+        for fd, reader in readers:
+            if self.readers.get(fd) is reader:  # not closed meanwhile, nor opened as something else
+                self.boundary(*reader)
         self.expire()
 
     def timeout(self) -> float | None:
@@ -133,8 +157,27 @@ class Loop:
             if deadline.callback:
                 self.boundary(deadline.owner, deadline.callback)
 
+    def bury(self, pid: int) -> None:
+        """Wait for one child that is dead by its pidfd, and call back."""
+        try:
+            found, wstatus = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            found, wstatus = pid, -1  # somebody else has waited for it
+        if found:
+            self.died(pid, wstatus)
+
+    def died(self, pid: int, wstatus: int) -> None:
+        """Forget a child, and tell its owner."""
+        _, owner, callback = self.children[pid]
+        self.abandon(pid)
+        self.boundary(owner, functools.partial(callback, wstatus))
+
     def reap(self) -> None:
-        """Wait for every child that has died; one that is nobody's is an orphan, and done."""
+        """Wait for every child that has died: an orphan that became ours is nobody's, and done.
+
+        Looks at each child, so it costs more the more there are: for now and then, not for each
+        death.
+        """
         while True:
             try:
                 pid, wstatus = os.waitpid(-1, os.WNOHANG)
@@ -143,16 +186,14 @@ class Loop:
             if pid == 0:
                 return
             if pid in self.children:
-                owner, callback = self.children.pop(pid)
-                self.boundary(owner, functools.partial(callback, wstatus))
+                self.died(pid, wstatus)
 
     def take_signals(self) -> None:
-        """Read the signal numbers off the wakeup pipe, and serve each."""
+        """Read the signal numbers off the wakeup pipe, and serve each signal."""
         try:
             numbers = os.read(self.wakeup, 4096)
         except BlockingIOError:
             return
         for number in dict.fromkeys(numbers):
             if number in self.signals:
-                owner, callback = self.signals[number]
-                self.boundary(owner, callback)
+                self.boundary(*self.signals[number])

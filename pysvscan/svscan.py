@@ -164,6 +164,7 @@ class Svscan:
         """List the directory, look at each name, then tend each entry."""
         if self.is_stopping:
             return
+        self.loop.reap()
         self.dangling.clear()
         for name in {*self.list_names(), *self.names}:
             self.look(name, is_whole=False)
