@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def run(name: str, words: list[str]) -> "NoReturn":
+def run(name: str, words: list[str], chain: pathexec.Chain | None = None) -> "NoReturn":
     """Run the command of this name with these words, and exit.
 
     Args:
         name: a command of `commands.NAMES`, or "pysvscan", whose first word then is one.
         words: its arguments, as in sys.argv[1:].
+        chain: of the commands before it; None: it is the first.
     """
     if name == "pysvscan":
         if words and words[0] in commands.NAMES:
@@ -23,7 +24,7 @@ def run(name: str, words: list[str]) -> "NoReturn":
         else:
             about(words)
     argv = [os.fsencode(word) for word in (name, *words)]
-    strerr.main(name, command(name), argv, pathexec.given())
+    strerr.main(name, command(name), argv, chain or pathexec.given())
 
 
 def command(name: str) -> "strerr.Command":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 DEFAULT_PATH = b"/bin:/usr/bin"
-GO_ON = (errno.EACCES, errno.EPERM, errno.EISDIR)  # remembered; the search goes on
+GO_ON = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR)  # the search goes on
 
 
 class Chain:
@@ -53,28 +53,38 @@ class Chain:
         """Become the program argv[0], looked for on PATH as the C programs do.
 
         Raises:
-            OSError: it cannot be run; the caller says "unable to run PROG".
+            strerr.Fatal: it cannot be run.
         """
         failure = OSError(errno.ENOENT, "")
         for path in candidates(argv[0], self.path):
+            if own_command(path):
+                self.call(os.fsdecode(os.path.basename(path)), argv)
             try:
                 self.become(path, argv)
             except OSError as exc:
-                if exc.errno in GO_ON:
+                if exc.errno != errno.ENOENT:
                     failure = exc
-                elif exc.errno != errno.ENOENT:
-                    raise
-        raise failure
+                if exc.errno not in GO_ON:
+                    break
+        raise strerr.Fatal(f"unable to run {strerr.name(argv[0])}") from failure
+
+    def call(self, name: str, argv: list[bytes]) -> "NoReturn":
+        """Go on as one of our commands; `pysvscan NAME` is NAME."""
+        self.path = self.env.get(b"PATH", DEFAULT_PATH)
+        if name == "pysvscan":
+            from pysvscan.__main__ import run
+
+            run(name, [os.fsdecode(word) for word in argv[1:]], self)
+        strerr.main(name, load(name), argv, self)
 
     def become(self, path: bytes, argv: list[bytes]) -> "NoReturn":
-        """Call the file if it is one of our commands, else execute it."""
-        name = own_command(path)
-        if name == "pysvscan" and len(argv) > 1 and os.fsdecode(argv[1]) in commands.NAMES:
-            argv = argv[1:]
-            name = os.fsdecode(argv[0])
-        if name in commands.NAMES:
-            self.path = self.env.get(b"PATH", DEFAULT_PATH)
-            strerr.main(name, load(name), argv, self)
+        """Execute a file.
+
+        Raises:
+            OSError: it cannot be executed; limits and signals are by then those it was to get.
+        """
+        if not argv[0]:  # the directories of PATH themselves; Python does not even try
+            raise PermissionError(errno.EACCES, "")
         strerr.restore_signals(self.ignored)
         if self.limits:
             set_limits(self.limits)
@@ -88,18 +98,17 @@ def candidates(prog: bytes, path: bytes) -> list[bytes]:
     return [(entry or b".") + b"/" + prog for entry in path.split(b":")]
 
 
-def own_command(path: bytes) -> str:
-    """Name the command of ours that this file is: the same file as the script beside our own."""
+def own_command(path: bytes) -> bool:
+    """Say whether this file is one of our commands: the very script beside the running one."""
     name = os.path.basename(path)
     if os.fsdecode(name) not in commands.NAMES and name != b"pysvscan":
-        return ""
+        return False
     try:
         found = os.stat(path)
         ours = os.stat(scripts_directory() + b"/" + name)
     except OSError:
-        return ""
-    same = (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
-    return os.fsdecode(name) if same else ""
+        return False
+    return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def scripts_directory() -> bytes:

@@ -46,6 +46,12 @@ DEVIATIONS = (
         source="svstat.c doit(): read() < sizeof status, compared unsigned",
     ),
     Deviation(
+        name="envdir-dangling",
+        what="a link to nothing unsets its variable; C sets it to the raw text of the file before",
+        why="a value that depends on the order of the directory",
+        source="envdir.c: openreadclose() returns 0 and leaves its buffer as it was",
+    ),
+    Deviation(
         name="stdin-directory",
         what="a command whose standard input is a directory exits 1; C's fails only where it reads",
         why="the interpreter refuses it, before any line of ours",
