@@ -42,14 +42,14 @@ class Inherited:
 
     Attributes:
         env: the environment.
-        mask: the blocked signals.
+        mask: the blocked signals; without SIGCHLD, which C supervise unblocks for a service.
         ignored: those of OURS that were ignored when we were started; no other is, or was, changed.
         descriptors: the (soft, hard) limit of open descriptors.
     """
 
     def __init__(self, env: dict[bytes, bytes], ignored: frozenset[int]) -> None:
         self.env = env
-        self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self.mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD}) - {signal.SIGCHLD}
         self.ignored = ignored
         self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
         for number in OURS:
@@ -58,7 +58,7 @@ class Inherited:
             with contextlib.suppress(OSError):
                 os.fstat(fd)
                 continue
-            os.open("/dev/null", os.O_RDWR)
+            os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)
         for given in os.listdir("/proc/self/fd"):  # a service gets 0, 1, 2 of us, and no more
             if int(given) > 2:
                 with contextlib.suppress(OSError):
@@ -90,21 +90,25 @@ class Waiting:
         self.release = release
         self.error = error
 
-    def go(self, directory: int, stdin: int, stdout: int) -> None:
+    def go(self, directory: int, stdin: int, stdout: int) -> bool:
         """Let it become ./run of this directory, with these FIFOs (-1: what we have ourselves).
 
-        Raises:
-            BrokenPipeError: it is dead.
+        Returns:
+            False if it is dead; then it is for the caller to cancel it.
         """
         words = (b"-" if fd < 0 else b"%d" % fd for fd in (directory, stdin, stdout))
         try:
             os.write(self.release, b" ".join(words) + b"\n")
-        finally:
-            self.cancel()
+        except BrokenPipeError:
+            return False
+        os.close(self.release)
+        return True
 
     def cancel(self) -> None:
-        """Close the pipe: without a release before, the process exits."""
+        """Close the pipes: without a release before, the process exits."""
         os.close(self.release)
+        if self.error >= 0:
+            os.close(self.error)
 
 
 class Starter:
@@ -122,6 +126,8 @@ class Starter:
 
     def try_shell(self) -> bool:
         """Ask whether the shell hands on the environment as it is, not a name more or less."""
+        if any(name.startswith(b"pysvscan_") or name == b"IFS" for name in self.inherited.env):
+            return False  # it would read its words in another way, or change somebody's variable
         script = restore_directories(self.inherited.env) + b"\ncommand -p cat /proc/self/environ"
         read, write = os.pipe2(os.O_CLOEXEC)
         with open(read, "rb") as file:
@@ -181,8 +187,9 @@ class Starter:
             moves = [(os.POSIX_SPAWN_DUP2, 0, 3), (os.POSIX_SPAWN_DUP2, high, 0)]
             pid = self.spawn_shell(self.script, moves)
             self.lower_descriptors(pid)
+            waiting = Waiting(self.kernel.identify(pid), write)
             unwind.pop_all()
-        return Waiting(self.kernel.identify(pid), write)
+        return waiting
 
     def lower_descriptors(self, pid: int) -> None:
         """Give a child the limit that we were given ourselves; it may be dead already."""
@@ -209,8 +216,9 @@ class Starter:
                     self.become_run(read, error_write)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            waiting = Waiting(self.kernel.identify(pid), write, error)
             unwind.pop_all()
-        return Waiting(self.kernel.identify(pid), write, error)
+        return waiting
 
     def become_run(self, read: int, error: int) -> None:
         """In the child: wait for the release, arrange everything, execute; never returns."""
@@ -266,20 +274,26 @@ class Starter:
 
     def is_interpreter(self, head: bytes) -> bool:
         """Look at a script's interpreter; the finding is kept as long as the file is the same."""
-        words = head[2:].split(b"\n", 1)[0].split()
-        if not words or not words[0].startswith(b"/"):
+        path = interpreter(head)
+        if not path.startswith(b"/"):
             return False
-        found = os.stat(words[0])
+        found = os.stat(path)
         same = (found.st_dev, found.st_ino, found.st_mtime_ns)
-        if self.interpreters.get(words[0], ((0, 0, 0), False))[0] != same:
-            self.interpreters[words[0]] = (same, self.kind(words[0]))
-        return self.interpreters[words[0]][1]
+        if self.interpreters.get(path, ((0, 0, 0), False))[0] != same:
+            self.interpreters[path] = (same, self.kind(path))
+        return self.interpreters[path][1]
 
     def close(self) -> None:
         """Let the waiting process go, unused."""
         if self.waiting:
             self.waiting.cancel()
             self.waiting = None
+
+
+def interpreter(head: bytes) -> bytes:
+    r"""Cut the interpreter out of a script's first line, as the kernel does: /bin/sh\r has a \r."""
+    line = head[2:].split(b"\n", 1)[0].split(b"\0", 1)[0]
+    return line.replace(b"\t", b" ").strip(b" ").split(b" ", 1)[0]
 
 
 def machine(head: bytes) -> bytes:

@@ -1,36 +1,27 @@
-"""One service directory: carries out core.service's actions on real files and processes.
+"""One service: carries out core.service's actions on its real process, and says what it became.
 
-Everything goes by the directory's descriptor, never by a path that may be renamed meanwhile; the
-name is for messages. Files are those of daemontools 0.76 in `supervise/` (lock, control, ok,
-status) and one more, `child`: who the process is, written before it may run. A new supervisor that
-finds it alive takes it over, and never starts a second copy.
+A process is recorded before it may run (files.py, starter.py). A new supervisor that finds it alive
+takes it over, and never starts a second copy.
 
-Source: daemontools 0.76 supervise.c; the words of its messages are kept.
+Source: daemontools 0.76 supervise.c.
 """
 
 import contextlib
 import errno
-import fcntl
 import os
 import signal
-import stat
-import sys
-import termios
 import time
 from collections.abc import Callable
 
 from pysvscan.core import identity, restart, service, status
-from pysvscan.core.identity import Identity
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
+from pysvscan.files import PAGE, Files
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import Pidfd, is_dead
 from pysvscan.starter import Starter, Waiting
 from pysvscan.strerr import Fatal, name
 
-PAGE = 4096
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 WANTS = {Action.WANT_UP: b"u", Action.WANT_DOWN: b"d", Action.WANT_ONCE: b"\0"}
 SIGNALS = {
     Action.ALRM: signal.SIGALRM,
@@ -41,14 +32,16 @@ SIGNALS = {
     Action.STOP: signal.SIGSTOP,
     Action.TERM: signal.SIGTERM,
 }
+NOT_RUN = (126, 127)  # what a shell exits with where it could not execute; a run may as well
 
 Report = Callable[[str, str, BaseException | None], None]  # label ("warning"), message, cause
 
 
 class Supervise:
-    """One service: its lock and FIFOs, its process, its status file.
+    """One service: its files, its process, its state.
 
     Attributes:
+        directory: its descriptor, the caller's.
         label: the directory's name, for messages only.
         owner: who answers for exceptions here; see loop.py.
         stdin, stdout: descriptors of the log FIFO, opened afresh at each start; -1 for our own.
@@ -56,7 +49,7 @@ class Supervise:
         pidfd: held only for a process that we took over; -1 for a child of ours.
         since_ns: wall clock at the last start or death.
         on_change: called after an event that changed the state.
-        on_start: called before each start.
+        on_start: called before each start; may raise Fatal, which fails the start.
         on_failure: called when a start failed; the next try is scheduled already.
     """
 
@@ -75,6 +68,7 @@ class Supervise:
         self.directory = directory
         self.label = label
         self.owner = owner or self
+        self.files = Files(directory, label)
         self.stdin = self.stdout = -1
         self.state = State.DOWN
         self.pid = 0
@@ -84,16 +78,17 @@ class Supervise:
         self.since_ns = time.time_ns()
         self.last_start_ns = time.monotonic_ns() - restart.GAP_NS
         self.failures = 0
+        self.is_doubtful = False  # whether the last start ended as where a shell cannot execute
         self.timer: Deadline | None = None
         self.exec_error = -1  # the slow road's report, until it is read
         self.is_announced = True
-        self.files = contextlib.ExitStack()
-        self.control = self.lock = -1
+        self.announced_want = b""
+        self.is_unwritable = False  # the status, as we said already
         self.on_change: Callable[[], None] = lambda: None
         self.on_start: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
 
-    # the directory
+    # coming and going
 
     def open(self) -> None:
         """Take the directory: lock, control, status, ok; and the process that runs there already.
@@ -101,70 +96,22 @@ class Supervise:
         Raises:
             Fatal: with the words of C supervise; nothing is held then.
         """
-        with contextlib.ExitStack() as files:
-            self.want = b"u" if self.is_wanted() else b"d"
-            self.make_directory()
-            self.lock = self.open_lock(files)
-            self.control = self.open_fifo(files, b"control", os.O_RDWR)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            self.want = b"u" if self.files.is_wanted() else b"d"
+            self.files.take()
             self.adopt()
             self.announce()
-            self.open_fifo(files, b"ok", os.O_RDONLY)
-            self.files = files.pop_all()
-        self.loop.read(self.control, self.owner, self.obey)
-        self.watch_process()
+            self.files.open_ok()
+            undo.pop_all()
+        self.loop.read(self.files.control, self.owner, self.obey)
+        if self.pidfd >= 0:
+            self.loop.read(self.pidfd, self.owner, self.adopted_died)
 
     def begin(self) -> None:
         """Start the service, if it is wanted and not running already."""
         if self.state is State.DOWN and self.want == b"u":
             self.feed(ord("u"))
-
-    def is_wanted(self) -> bool:
-        """Look whether there is a file `down`."""
-        try:
-            os.stat(b"down", dir_fd=self.directory)
-        except FileNotFoundError:
-            return True
-        except OSError as exc:
-            raise Fatal(f"unable to stat {self.path(b'down')}") from exc
-        return False
-
-    def make_directory(self) -> None:
-        """Make `supervise`; where it is a dangling link (Debian's patch), what it points to."""
-        try:
-            os.mkdir(b"supervise", 0o700, dir_fd=self.directory)
-        except OSError:  # what stands in the way is said when the lock cannot be opened
-            with contextlib.suppress(OSError):
-                target = os.readlink(b"supervise", dir_fd=self.directory)
-                os.mkdir(target, 0o700, dir_fd=self.directory)
-
-    def open_lock(self, files: contextlib.ExitStack) -> int:
-        """Open and lock `supervise/lock`: who holds it supervises."""
-        flags = WRITE | os.O_APPEND | os.O_CREAT
-        try:
-            lock = os.open(b"supervise/lock", flags, 0o600, dir_fd=self.directory)
-            files.callback(os.close, lock)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            raise Fatal(f"unable to acquire {self.path(b'supervise/lock')}") from exc
-        return lock
-
-    def open_fifo(self, files: contextlib.ExitStack, base: bytes, flags: int) -> int:
-        """Make a FIFO if there is none, and open it; owner and mode of an old one are kept."""
-        path = b"supervise/" + base
-        with contextlib.suppress(OSError):
-            os.mkfifo(path, 0o600, dir_fd=self.directory)
-        flags |= os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            fd = os.open(path, flags, dir_fd=self.directory)
-            files.callback(os.close, fd)
-        except OSError as exc:
-            raise Fatal(f"unable to read {self.path(path)}") from exc
-        if not stat.S_ISFIFO(os.fstat(fd).st_mode):
-            raise Fatal(f"unable to read {self.path(path)}: not a FIFO")
-        if base != b"pipe":  # commands are short; a user has 1,024 pipes of full size, for logs
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PAGE)
-        return fd
 
     def is_gone(self) -> bool:
         """Say whether `x` is done: nothing is held any more."""
@@ -172,25 +119,11 @@ class Supervise:
 
     def open_pipe(self) -> int:
         """Open the holder of the FIFO between service and logger, made if need be; the caller's."""
-        with contextlib.ExitStack() as files:
-            pipe = self.open_fifo(files, b"pipe", os.O_RDWR)
-            files.pop_all()
-        return pipe
+        return self.files.open_pipe()
 
     def unread(self) -> int:
-        """Count the bytes in the FIFO that this logger reads, 0 if it is not there any more."""
-        try:
-            fd = os.open(b"../supervise/pipe", READ, dir_fd=self.directory)
-        except OSError:
-            return 0
-        try:
-            return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
-        finally:
-            os.close(fd)
-
-    def path(self, base: bytes) -> str:
-        """Name a file of this directory in a message."""
-        return name(self.label + b"/" + base)
+        """Count the bytes in the FIFO that this logger reads."""
+        return self.files.unread()
 
     def renew(self) -> None:
         """Look whether `supervise` is still the directory that we took; if not, make it again.
@@ -200,83 +133,65 @@ class Supervise:
         Raises:
             Fatal: it cannot be made; it is tried again at the next look.
         """
-        ours = os.fstat(self.lock)
-        try:
-            there = os.stat(b"supervise/lock", dir_fd=self.directory, follow_symlinks=False)
-            if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino):
-                return
-        except OSError:
-            pass
-        before = self.lock, self.control
-        try:
-            files = self.take_anew()
-        except BaseException:
-            self.lock, self.control = before  # they are still ours
-            raise
-        self.loop.forget(before[1])
-        self.files.close()
-        self.files = files
-        self.loop.read(self.control, self.owner, self.obey)
-        self.announce()
-        self.report(
-            "warning", f"{self.path(b'supervise')} was removed or replaced: made again", None
-        )
-
-    def take_anew(self) -> contextlib.ExitStack:
-        """Open a new `supervise` around a running service, as `open` does around none."""
-        with contextlib.ExitStack() as files:
-            self.make_directory()
-            self.lock = self.open_lock(files)
-            self.control = self.open_fifo(files, b"control", os.O_RDWR)
-            self.record_again()
-            self.open_fifo(files, b"ok", os.O_RDONLY)
-            return files.pop_all()
-
-    def record_again(self) -> None:
-        """Record the process that runs, in a `supervise` that does not know it yet."""
-        if not self.pid:
+        if self.files.are_ours():
             return
-        try:
-            self.record(self.starter.kernel.identify(self.pid))
-        except ProcessLookupError:
-            return  # it has just died, and we have not been told yet
-        except OSError as exc:
-            raise Fatal(f"unable to write {self.path(b'supervise/child')}") from exc
+        anew = Files(self.directory, self.label)
+        with contextlib.ExitStack() as undo:
+            undo.callback(anew.close)
+            anew.take()
+            if self.pid:
+                with contextlib.suppress(ProcessLookupError):  # dead, and we are not told yet
+                    anew.record(self.starter.kernel.identify(self.pid))
+            anew.write_status(self.pack_status())
+            anew.open_ok()
+            undo.pop_all()
+        self.loop.read(anew.control, self.owner, self.obey)
+        self.loop.forget(self.files.control)
+        self.files.close()
+        self.files = anew
+        message = f"{anew.path(b'supervise')} was removed or replaced: made again"
+        self.report("warning", message, None)
 
     def close(self) -> None:
         """Let go of everything but the process, which lives on and can be taken over."""
         if self.timer:
             self.timer.cancel()
         if self.pidfd >= 0:
-            self.loop.forget(self.pidfd)
-            os.close(self.pidfd)
-            self.pidfd = -1
+            self.close_pidfd()
         elif self.pid:
             self.loop.abandon(self.pid)
         self.drop_exec_error()
-        if self.lock >= 0:
-            self.loop.forget(self.control)
-            self.files.close()
-            self.lock = self.control = -1
+        self.loop.forget(self.files.control)
+        self.files.close()
+
+    def close_pidfd(self) -> None:
+        """Close the pidfd of a process that we took over."""
+        self.loop.forget(self.pidfd)
+        os.close(self.pidfd)
+        self.pidfd = -1
 
     # a process that was there before us
 
     def adopt(self) -> None:
         """Take over the recorded process if it is alive, with what its status says of it.
 
+        Where the process is newer than the status, our predecessor was killed in between: then
+        the status is only right about what was wanted.
+
         Raises:
             Fatal: whether it lives cannot be found out; a second copy is never started.
         """
         try:
-            pid, self.pidfd = self.find()
+            self.pid, self.pidfd = self.find()
         except OSError as exc:
             raise Fatal(f"unable to look for the process of {name(self.label)}") from exc
-        if not pid:
+        if not self.pid:
             return
-        self.pid = pid
-        old = self.read_status()
-        if old and old.pid == pid:
-            self.since_ns, self.paused, self.want = old.since_ns, old.paused, old.want
+        old = self.files.read_status()
+        if old and old.want in WANTS.values():
+            self.want = old.want
+        if old and old.pid == self.pid:
+            self.since_ns, self.paused = old.since_ns, old.paused
         self.state = service.adopted(self.want)
         age_ns = max(0, time.time_ns() - self.since_ns)
         self.last_start_ns = time.monotonic_ns() - age_ns
@@ -287,53 +202,26 @@ class Supervise:
         Returns:
             Its pid and a pidfd, or (0, -1) if there is none or it is a stranger.
         """
-        try:
-            recorded = identity.unpack(self.read_file(b"supervise/child", identity.BYTES))
-            held = Pidfd(recorded.pid)
-        except (FileNotFoundError, ProcessLookupError, identity.IdentityError, OverflowError):
+        recorded = self.files.recorded()
+        held = hold(recorded.pid) if recorded else None
+        if not recorded or not held:
             return 0, -1
-        found = self.own(self.starter.kernel.identify_held(recorded.pid, held.fd))
+        found = self.files.own(self.starter.kernel.identify_held(recorded.pid, held.fd))
         if identity.is_same(recorded, found) and not is_dead(held.fd):
             return recorded.pid, held.fd
         os.close(held.fd)
         return 0, -1
 
-    def own(self, process: Identity) -> Identity:
-        """Tie an identity to this directory."""
-        lock = os.fstat(self.lock)
-        process.device, process.inode = lock.st_dev, lock.st_ino
-        return process
-
-    def read_file(self, path: bytes, size: int) -> bytes:
-        """Read the beginning of a small file of this directory."""
-        fd = os.open(path, READ, dir_fd=self.directory)
-        try:
-            return os.read(fd, size)
-        finally:
-            os.close(fd)
-
-    def read_status(self) -> Status | None:
-        """Read what our predecessor said last; nothing that can be read is nothing said."""
-        try:
-            return status.unpack(self.read_file(b"supervise/status", status.BYTES))
-        except (OSError, status.StatusError):
-            return None
-
-    def watch_process(self) -> None:
-        """Wait for the death of a process that is not our child."""
-        if self.pidfd >= 0:
-            self.loop.read(self.pidfd, self.owner, self.adopted_died)
-
     def adopted_died(self) -> None:
         """Serve the death of a process that we took over; its exit status is not known."""
-        self.died(-1)
+        self.died(0)
 
     # events
 
     def obey(self) -> None:
         """Serve the bytes in control; each is an event."""
         try:
-            commands = os.read(self.control, PAGE)
+            commands = os.read(self.files.control, PAGE)
         except BlockingIOError:
             return
         for byte in commands:
@@ -341,21 +229,20 @@ class Supervise:
                 return
             self.feed(byte)
 
-    def died(self, wstatus: int) -> None:  # noqa: ARG002
-        """Serve the death of the process; on the slow road it may be one that never ran."""
+    def died(self, wstatus: int) -> None:
+        """Serve the death of the process; it may be one that never ran."""
         if self.pidfd >= 0:
-            self.loop.forget(self.pidfd)
-            os.close(self.pidfd)
-            self.pidfd = -1
+            self.close_pidfd()
+        self.is_doubtful = os.WIFEXITED(wstatus) and os.WEXITSTATUS(wstatus) in NOT_RUN
         failure = self.drop_exec_error()
         if failure is None:
             self.failures = 0
             self.feed(service.CHILD)
         else:
-            self.start_failed("fatal", f"unable to start {self.path(b'run')}", failure)
+            self.start_failed("fatal", f"unable to start {self.files.path(b'run')}", failure)
             self.feed(service.SPAWN_FAILED)
 
-    def start_failed(self, label: str, message: str, cause: OSError) -> None:
+    def start_failed(self, label: str, message: str, cause: BaseException | None) -> None:
         """Say why the service does not run; whoever we report to says it again only seldom."""
         self.failures += 1
         self.report(label, message, cause)
@@ -365,8 +252,7 @@ class Supervise:
         before = self.state
         events = [event]
         while events:
-            actions, after = service.step(self.state, events.pop(0))
-            self.state = after
+            actions, self.state = service.step(self.state, events.pop(0))
             for action in actions:
                 events += self.act(action)
         if not self.is_announced:
@@ -430,8 +316,8 @@ class Supervise:
             self.wait(restart.next_start(self.last_start_ns, time.monotonic_ns()))
 
     def kill(self, number: signal.Signals) -> None:
-        """Signal the process, and it alone; one that is just dying does not mind."""
-        with contextlib.suppress(ProcessLookupError):
+        """Signal the process, and it alone; as in C, one that cannot be reached does not mind."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             if self.pidfd >= 0:
                 signal.pidfd_send_signal(self.pidfd, number)
             elif self.pid:
@@ -441,52 +327,52 @@ class Supervise:
 
     def start(self) -> bool:
         """Start ./run: record the process that waits, then release it."""
-        self.on_start()
         self.last_start_ns = time.monotonic_ns()
-        for _ in range(2):  # once more if the waiting process is dead
-            try:
-                waiting = self.starter.take(self.directory)
-            except OSError as exc:
-                self.start_failed("warning", f"unable to fork for {name(self.label)}", exc)
-                return False
-            try:
-                self.record(waiting.identity)
-            except OSError as exc:
-                waiting.cancel()
-                self.loop.child(waiting.pid, self.owner, lambda _: None)
-                self.start_failed(
-                    "warning", f"unable to write {self.path(b'supervise/child')}", exc
-                )
-                return False
-            if self.release(waiting):
-                return True
-        self.start_failed(
-            "warning", f"unable to fork for {name(self.label)}", OSError(errno.EPIPE, "")
-        )
-        return False
-
-    def record(self, process: Identity) -> None:
-        """Write down who will run, in place: it must work on a full disk."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(b"supervise/child", flags, 0o600, dir_fd=self.directory)
+        if self.want != self.announced_want:  # whoever takes over has to know
+            self.announce()
         try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                raise OSError(errno.EPERM, "not a file of our own")
-            os.pwrite(fd, identity.pack(self.own(process)), 0)
-        finally:
-            os.close(fd)
+            self.on_start()
+            if not self.release(self.take()) and not self.release(self.fork()):
+                raise Fatal(f"unable to start {self.files.path(b'run')}: killed before it ran")
+        except Fatal as exc:
+            self.start_failed("warning", str(exc), exc.__cause__)
+        return self.pid != 0
+
+    def take(self) -> Waiting:
+        """Have a process that waits, by the road that ./run needs."""
+        if self.is_doubtful:  # the slow road can tell whether it was executed, and why not
+            return self.fork()
+        try:
+            return self.starter.take(self.directory)
+        except OSError as exc:
+            raise Fatal(f"unable to fork for {name(self.label)}") from exc
+
+    def fork(self) -> Waiting:
+        """Have a process that waits, by the slow road."""
+        try:
+            return self.starter.wait_in_fork()
+        except OSError as exc:
+            raise Fatal(f"unable to fork for {name(self.label)}") from exc
 
     def release(self, waiting: Waiting) -> bool:
-        """Let the recorded process run."""
-        self.loop.child(waiting.pid, self.owner, self.died)
-        try:
-            waiting.go(self.directory, self.stdin, self.stdout)
-        except BrokenPipeError:
-            self.loop.child(waiting.pid, self.owner, lambda _: None)
-            return False
+        """Record a process that waits, and let it run; False if somebody killed it meanwhile."""
+        with contextlib.ExitStack() as undo:
+            undo.callback(waiting.cancel)
+            self.files.record(waiting.identity)
+            self.wait_for(waiting)
+            if not waiting.go(self.directory, self.stdin, self.stdout):
+                self.loop.child(waiting.pid, self.owner, lambda _: None)
+                return False
+            undo.pop_all()
         self.pid, self.since_ns, self.exec_error = waiting.pid, time.time_ns(), waiting.error
         return True
+
+    def wait_for(self, waiting: Waiting) -> None:
+        """Wait for the death of a process that is to run."""
+        try:
+            self.loop.child(waiting.pid, self.owner, self.died)
+        except OSError as exc:
+            raise Fatal(f"unable to fork for {name(self.label)}") from exc
 
     def drop_exec_error(self) -> OSError | None:
         """Read and close the slow road's report.
@@ -505,67 +391,31 @@ class Supervise:
             os.close(fd)
         return OSError(int(number), "") if number else None
 
-    # the status file
+    # the status
+
+    def pack_status(self) -> bytes:
+        """Say how we are in 18 bytes."""
+        return status.pack(Status(self.since_ns, self.pid, self.paused, self.want))
 
     def announce(self) -> None:
-        """Write the status: by rename, with owner and mode that somebody gave the old one.
-
-        Where no new file can be made (a full disk) the old one is written in place.
-        """
-        self.is_announced = True
-        data = status.pack(Status(self.since_ns, self.pid, self.paused, self.want))
+        """Write the status; that it cannot be written is said once."""
+        self.is_announced, self.announced_want = True, self.want
         try:
-            self.replace_status(data)
-        except OSError as exc:
-            try:
-                self.overwrite_status(data)
-            except OSError:
-                path = self.path(b"supervise/status.new")
-                self.report("warning", f"unable to write {path}", exc)
+            self.files.write_status(self.pack_status())
+            self.is_unwritable = False
+        except Fatal as exc:
+            if not self.is_unwritable:
+                self.report("warning", str(exc), exc.__cause__)
+            self.is_unwritable = True
 
-    def replace_status(self, data: bytes) -> None:
-        """Write status.new and rename it to status."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(b"supervise/status.new", dir_fd=self.directory)
-        fd = os.open(
-            b"supervise/status.new", WRITE | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=self.directory
-        )
-        try:
-            if os.write(fd, data) != len(data):
-                raise OSError(errno.ENOSPC, "")
-            self.keep_owner_and_mode(fd)
-        finally:
-            os.close(fd)
-        os.rename(
-            b"supervise/status.new",
-            b"supervise/status",
-            src_dir_fd=self.directory,
-            dst_dir_fd=self.directory,
-        )
 
-    def keep_owner_and_mode(self, fd: int) -> None:
-        """Give a new status file what the old one has, if it has something of its own."""
-        new = os.fstat(fd)
-        try:
-            old = os.stat(b"supervise/status", dir_fd=self.directory, follow_symlinks=False)
-        except OSError:
-            return
-        if not stat.S_ISREG(old.st_mode):
-            return
-        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-            with contextlib.suppress(PermissionError):
-                os.fchown(fd, old.st_uid, old.st_gid)
-        if old.st_mode != new.st_mode:
-            os.fchmod(fd, stat.S_IMODE(old.st_mode) & 0o777)
-
-    def overwrite_status(self, data: bytes) -> None:
-        """Write the old status file in place: no new block is needed."""
-        fd = os.open(b"supervise/status", WRITE, dir_fd=self.directory)
-        try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                raise OSError(errno.EPERM, "not a file of our own")
-            os.pwrite(fd, data, 0)
-            os.ftruncate(fd, len(data))
-        finally:
-            os.close(fd)
+def hold(pid: int) -> Pidfd | None:
+    """Hold the process of a pid, if there is one; a thread's number is none."""
+    try:
+        return Pidfd(pid)
+    except OverflowError:
+        return None
+    except OSError as exc:
+        if exc.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
+            return None
+        raise
