@@ -4,15 +4,15 @@ The pipe is a named FIFO in the service's `supervise/`: our holder keeps it open
 open it afresh at each start. What was written and not read lives as long as one of the three does.
 """
 
-import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
 
-from pysvscan import proc, strerr
+from pysvscan import proc, quiet, strerr
 from pysvscan.core import restart
-from pysvscan.core.service import State, has_process
-from pysvscan.loop import Deadline
+from pysvscan.core.service import has_process
+from pysvscan.log import last_frame
+from pysvscan.loop import Callback, Deadline
 from pysvscan.supervise import Supervise
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 QUIET_NS = 1_000_000_000  # a directory made in place is complete when nothing changed for so long
 PATIENCE_NS = 5_000_000_000  # and at the latest after this: C's interval
-LOGGER_NS = 2_000_000_000  # at the end, a logger that does not read to EOF in this gets a TERM
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 Key = tuple[int, int]  # (device, inode): what a directory is; its name may change
 
@@ -30,208 +30,241 @@ class Entry:
 
     Attributes:
         names: under which it is listed; empty: removed, but its service is kept until `x`.
+        label: the one of its names that messages give.
         directory: its descriptor.
+        is_begun: it was found complete once; until then it is only looked at.
         main, log: supervised here, or None: not yet, no more, or somebody else's.
         pipe: our holder of the FIFO; -1 for a service without logger.
         aside_ns: set aside after an exception until then.
     """
 
-    def __init__(self, scan: "Svscan", key: Key, name: bytes, directory: int) -> None:
+    def __init__(
+        self, scan: "Svscan", key: Key, name: bytes, directory: int, is_whole: bool
+    ) -> None:
         self.scan = scan
         self.key = key
         self.label = name
-        self.names = {name}
+        self.names: set[bytes] = set()
         self.directory = directory
         self.log_directory = -1
         self.main: Supervise | None = None
         self.log: Supervise | None = None
         self.pipe = -1
-        self.is_begun = False
+        self.is_begun = is_whole
         self.seen_ns = time.monotonic_ns()
         self.aside_ns = 0
         self.trouble = 0
         self.timer: Deadline | None = None
         self.watches: dict[int, int] = {}  # directory: watch
 
+    def add_name(self, name: bytes) -> None:
+        """Note a name; messages give a new one only when theirs is gone."""
+        self.names.add(name)
+        if self.label not in self.names:
+            self.label = name
+
+    def parts(self) -> list[Supervise]:
+        """List what is supervised here."""
+        return [part for part in (self.main, self.log) if part]
+
+    def is_idle(self) -> bool:
+        """Say whether nothing is supervised here."""
+        return not self.parts()
+
+    def is_settled(self) -> bool:
+        """Say whether only a command can bring news; otherwise the next look comes soon."""
+        is_whole = self.main is not None and (self.log is not None or self.pipe < 0)
+        return is_whole or not self.names
+
+    def shown(self) -> str:
+        """Name what still runs here, with pid and number of processes."""
+        pids = [part.pid for part in self.parts() if part.pid]
+        counts = [f"pid {pid}, {proc.descendants(pid)} processes" for pid in pids]
+        return f"{strerr.name(self.label)} ({'; '.join(counts) or 'about to end'})"
+
     # coming to life
 
     def tend(self) -> None:
         """Bring this entry nearer to how it should be; to be called as often as one likes."""
-        now_ns = time.monotonic_ns()
-        if now_ns < self.aside_ns or self.scan.is_stopping:
+        if self.is_aside() or self.scan.is_stopping:
             return
-        if self.names and (self.is_begun or self.is_complete(now_ns)):
-            self.is_begun = True
-            self.unwatch(self.directory)
+        if not self.names and self.is_idle():
+            self.scan.drop(self)
+        elif self.names and (self.is_begun or self.begin()):
             self.take_main()
             self.take_log()
-        elif not self.names and self.is_idle():
-            self.scan.drop(self)
 
-    def is_idle(self) -> bool:
-        """Say whether nothing is supervised here."""
-        return self.main is None and self.log is None
+    def begin(self) -> bool:
+        """Begin with a directory that is complete; if it is not yet, look again later."""
+        self.watch(self.directory)  # before we look: a change in between is not missed
+        wait_ns = self.incomplete_ns(time.monotonic_ns())
+        if wait_ns:
+            self.look_in(wait_ns)
+            return False
+        self.unwatch(self.directory)
+        self.is_begun = True
+        return True
 
-    def is_settled(self) -> bool:
-        """Say whether only a command can bring news; otherwise the next look comes soon."""
-        return self.main is not None and (self.log is not None or self.pipe < 0)
+    def incomplete_ns(self, now_ns: int) -> int:
+        """Say how long to wait for a directory that is being made in place; 0: it looks finished.
 
-    def shown(self) -> str:
-        """Name what still runs here, with pid and number of processes."""
-        parts = [part for part in (self.main, self.log) if part and part.pid]
-        counts = [f"pid {part.pid}, {proc.descendants(part.pid)} processes" for part in parts]
-        return f"{strerr.name(self.label)} ({'; '.join(counts) or 'about to end'})"
-
-    def is_complete(self, now_ns: int) -> bool:
-        """Say whether a directory that is being made in place looks finished.
-
-        At the event of `cp -a`, `log` is missing in 41 cases of 50. If not yet, looks again later.
+        At the event of `cp -a`, `log` is missing in 41 cases of 50.
         """
-        if now_ns - self.seen_ns >= PATIENCE_NS:
-            return True
-        quiet_ns = time.time_ns() - newest_change_ns(self.directory)
+        left_ns = max(0, self.seen_ns + PATIENCE_NS - now_ns)
+        quiet_ns = time.time_ns() - quiet.newest_change_ns(self.directory)
+        if 0 <= quiet_ns < QUIET_NS:
+            return min(QUIET_NS - quiet_ns, left_ns)
         if quiet_ns >= QUIET_NS and os.access(b"run", os.X_OK, dir_fd=self.directory):
-            return True
-        self.watch(self.directory)
-        wait_ns = QUIET_NS - quiet_ns if 0 <= quiet_ns < QUIET_NS else QUIET_NS
-        self.look_at(min(now_ns + wait_ns, self.seen_ns + PATIENCE_NS))
-        return False
+            return 0
+        return min(QUIET_NS, left_ns)
 
-    def look_at(self, at_ns: int) -> None:
-        """Tend again at a moment, and at no other."""
+    def look_in(self, delay_ns: int) -> None:
+        """Tend again after a delay."""
+        self.later(delay_ns, self.tend)
+
+    def later(self, delay_ns: int, callback: Callback) -> None:
+        """Call back after a delay, and at no other moment."""
+        self.cancel()
+        self.timer = self.scan.loop.at(time.monotonic_ns() + delay_ns, self, callback)
+
+    def cancel(self) -> None:
+        """Call back no more."""
         if self.timer:
             self.timer.cancel()
-        self.timer = self.scan.loop.at(at_ns, self, self.tend)
 
     def take_main(self) -> None:
         """Supervise the service, if nobody does."""
         if self.main:
             self.renew(self.main)
             return
-        main = self.supervise(self.directory, self.label)
-        if not self.open(main):
+        try:
+            self.scan.need_room()
+        except OSError as exc:
+            self.scan.cannot_take(self.label, exc)
             return
-        self.main = main
-        main.on_change = self.changed
-        main.on_start = self.join_log
-        main.on_failure = lambda: self.watch(self.directory)
-        self.join_log()
-        main.begin()
+        main = self.open(self.directory, self.label)
+        if main:
+            self.main = main
+            main.on_start = self.join_log
+            self.join_log()
+            main.begin()
 
     def join_log(self) -> None:
-        """Give the service a pipe if there is a `log`: looked for at each start, not only once."""
-        if self.pipe < 0 and self.main and exists(b"log", self.directory):
-            self.pipe = self.main.open_pipe()
-            if self.scan.loop.running:
-                self.look_at(time.monotonic_ns())
-        if self.main:
-            self.main.stdout = self.pipe
+        """Give the service a pipe if there is a `log`: looked for at each start, not only once.
+
+        Where none can be made the service starts without, and the next start tries again.
+        """
+        if not self.main:
+            return
+        if self.pipe < 0 and exists(b"log", self.directory):
+            try:
+                self.pipe = self.main.open_pipe()
+            except strerr.Fatal as exc:
+                self.report("fatal", str(exc), exc.__cause__)
+            self.look_in(0)
+        self.main.stdout = self.pipe
 
     def take_log(self) -> None:
         """Supervise the logger, if there is one and nobody does."""
         if self.log:
             self.renew(self.log)
             return
-        if self.pipe < 0:
+        if self.pipe < 0 or not self.open_log_directory():
             return
-        label = self.label + b"/log"
-        try:
-            self.log_directory = self.open_log_directory()
-        except OSError as exc:
-            self.scan.say_seldom(
-                "supervise", "fatal", f"unable to chdir to {strerr.name(label)}", exc
-            )
-            return
-        log = self.supervise(self.log_directory, label)
-        log.stdin = self.pipe
-        if not self.open(log):
-            return
-        self.log = log
-        log.on_change = self.changed
-        log.on_failure = lambda: self.watch(self.log_directory)
-        log.begin()
+        log = self.open(self.log_directory, self.label + b"/log")
+        if log:
+            self.log = log
+            log.stdin = self.pipe
+            log.begin()
 
-    def supervise(self, directory: int, label: bytes) -> Supervise:
-        """Make a part of this entry; what it raises is ours."""
-        scan = self.scan
-        return Supervise(scan.loop, scan.starter, self.report, directory, label, owner=self)
-
-    def open_log_directory(self) -> int:
-        """Open `log`, keeping it open once it is the directory that we know."""
-        fd = os.open(b"log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.directory)
+    def open_log_directory(self) -> bool:
+        """Open `log`, which may be another one than last time."""
         if self.log_directory >= 0:
             self.unwatch(self.log_directory)
             os.close(self.log_directory)
-        return fd
+            self.log_directory = -1
+        try:
+            self.log_directory = os.open(b"log", DIRECTORY, dir_fd=self.directory)
+        except OSError as exc:
+            self.report("fatal", f"unable to chdir to {strerr.name(self.label)}/log", exc)
+        return self.log_directory >= 0
 
-    def open(self, part: Supervise) -> bool:
-        """Open a service or logger; why not is said once, and tried at each look."""
+    def open(self, directory: int, label: bytes) -> Supervise | None:
+        """Take a service or logger; None if that cannot be: each look tries again."""
+        scan = self.scan
+        part = Supervise(scan.loop, scan.starter, self.report, directory, label, owner=self)
         try:
             part.open()
         except strerr.Fatal as exc:
-            cause = exc.__cause__
-            self.scan.say_seldom("supervise", "fatal", str(exc), cause)
-            return False
-        return True
+            part.close()
+            self.report("fatal", str(exc), exc.__cause__)
+            return None
+        part.on_change = self.changed
+        part.on_failure = lambda: self.watch(directory)
+        return part
 
     def renew(self, part: Supervise) -> None:
         """Look whether `supervise` was removed or replaced."""
         try:
             part.renew()
         except strerr.Fatal as exc:
-            self.scan.say_seldom("supervise", "fatal", str(exc), exc.__cause__)
+            self.report("fatal", str(exc), exc.__cause__)
 
     def report(self, label: str, message: str, cause: BaseException | None) -> None:
         """Say what service or logger have to say, under the name that C's would."""
-        self.scan.log.say("supervise", label, message, cause)
+        self.scan.say_seldom("supervise", label, message, cause)
 
     # changes in a directory where something is missing
 
     def watch(self, directory: int) -> None:
-        """Watch a directory until what is missing there works."""
-        if self.scan.watch and directory not in self.watches:
+        """Watch a directory until what is missing there works; it is but quicker than the ticks."""
+        watch = self.scan.watch
+        if watch.fd >= 0 and directory not in self.watches:
             try:
-                self.watches[directory] = self.scan.watch.add(directory, self.something_changed)
+                self.watches[directory] = watch.add(directory, self.something_changed)
             except OSError as exc:
-                self.scan.do_without_watch(exc)
+                message = f"unable to watch {strerr.name(self.label)}, looking every 5 s"
+                self.scan.say_seldom("svscan", "warning", message, exc)
 
     def unwatch(self, directory: int) -> None:
         """Watch no more."""
         number = self.watches.pop(directory, None)
-        if number is not None and self.scan.watch:
+        if number is not None:
             self.scan.watch.remove(number)
 
     def something_changed(self, name: bytes, came_by_rename: bool) -> None:  # noqa: ARG002
         """Try again what did not work, now that the directory has changed."""
-        if name == b"supervise":
-            return
-        self.scan.loop.boundary(self, self.try_again)
+        if name != b"supervise":
+            self.scan.boundary(self, self.try_again)
 
     def try_again(self) -> None:
         """Look again at a directory that was not complete, start what could not be started."""
         if not self.is_begun:
             self.tend()
-        for part in (self.main, self.log):
-            if part:
-                part.retry()
+        for part in self.parts():
+            part.retry()
 
     def changed(self) -> None:
         """Take note of what service or logger became."""
-        for part in (self.main, self.log):
-            if part and has_process(part.state):
+        for part in self.parts():
+            if has_process(part.state):
                 self.unwatch(part.directory)
         if self.main and self.main.is_gone():
             self.main = None
         if self.log and self.log.is_gone():
             self.log = None
         if self.scan.is_stopping:
-            self.wind_up()
+            self.scan.stopping.end_log(self)
         elif not self.names and self.is_idle():
-            self.look_at(time.monotonic_ns())
-        elif self.names and not self.is_settled():
+            self.look_in(0)  # to be dropped, but not while it is at work
+        elif not self.is_settled():
             self.scan.look_soon()
 
     # trouble
+
+    def is_aside(self) -> bool:
+        """Say whether this entry is left alone for the present."""
+        return time.monotonic_ns() < self.aside_ns
 
     def set_aside(self, exc: Exception) -> None:
         """Let go of this entry after an exception, and take it up again later.
@@ -246,60 +279,24 @@ class Entry:
         self.aside_ns = now_ns + delay_ns
         where = f"{strerr.name(self.label)} set aside for {delay_ns // restart.SECOND_NS} s"
         self.scan.log.say("svscan", "warning", f"{where}: {last_frame(exc)}")
-        for part in (self.main, self.log):
-            if part:
-                part.close()
+        self.let_go()
+        self.look_in(delay_ns)
+        if self.scan.is_stopping:
+            self.scan.stopping.leave_if_idle()
+
+    def let_go(self) -> None:
+        """Supervise nothing here any more; what runs, runs on."""
+        parts = self.parts()
         self.main = self.log = None
-        self.look_at(self.aside_ns)
-
-    # the end
-
-    def stop(self) -> None:
-        """Begin to stop: the service now, the logger when it is gone."""
-        if self.timer:
-            self.timer.cancel()
-        if self.main:
-            self.main.feed(ord("d"))
-        if self.main:
-            self.main.feed(ord("x"))
-        self.wind_up()
-
-    def wind_up(self) -> None:
-        """Let the logger read to the end, as soon as its service is gone."""
-        if self.main is None and self.log and self.log.state is State.WAIT:
-            self.log.feed(ord("o"))  # it died, or waits: once more, for what is in the pipe
-        if self.main is None and self.log and self.log.state is not State.ONCE and self.pipe >= 0:
-            os.close(self.pipe)
-            self.pipe = -1
-            self.look_after_logger()
-            self.log.feed(ord("x"))
-        if self.is_idle():
-            self.scan.entry_stopped()
-
-    def look_after_logger(self) -> None:
-        """Later, TERM a logger that gets no EOF, since a stray process still holds the pipe."""
-        at_ns = time.monotonic_ns() + LOGGER_NS
-        self.timer = self.scan.loop.at(at_ns, self, self.terminate_logger)
-
-    def terminate_logger(self) -> None:
-        """TERM the logger if the pipe is empty; else wait until it is."""
-        if not self.log:
-            return
-        if self.log.unread() == 0:
-            self.log.feed(ord("t"))
-            self.log.feed(ord("c"))
-        self.look_after_logger()
+        for part in parts:
+            self.scan.boundary(self.scan, part.close)
 
     def close(self) -> None:
-        """Let go of everything; what runs, runs on."""
-        if self.timer:
-            self.timer.cancel()
+        """Let go of everything."""
+        self.cancel()
         for directory in list(self.watches):
             self.unwatch(directory)
-        for part in (self.main, self.log):
-            if part:
-                part.close()
-        self.main = self.log = None
+        self.let_go()
         for fd in (self.pipe, self.directory, self.log_directory):
             if fd >= 0:
                 os.close(fd)
@@ -313,34 +310,3 @@ def exists(name: bytes, directory: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def newest_change_ns(directory: int) -> int:
-    """Give the time of the last change to a directory, its entries, and those of its `log`."""
-    newest = os.fstat(directory).st_ctime_ns
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            newest = max(newest, entry.stat(follow_symlinks=False).st_ctime_ns)
-            if entry.name == "log" and entry.is_dir(follow_symlinks=False):
-                newest = max(newest, newest_change_in(entry.name, directory))
-    return newest
-
-
-def newest_change_in(name: str, directory: int) -> int:
-    """Give the `newest_change_ns` of a directory in a directory."""
-    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        return newest_change_ns(fd)
-    finally:
-        os.close(fd)
-
-
-def last_frame(exc: Exception) -> str:
-    """Say an exception and where it came from, in a few words."""
-    frame = exc.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    if not frame:
-        return repr(exc)
-    file = os.path.basename(frame.tb_frame.f_code.co_filename)
-    return f"{exc!r} in {file} line {frame.tb_lineno}"

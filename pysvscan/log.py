@@ -13,11 +13,9 @@ from collections.abc import MutableMapping
 import structlog
 
 from pysvscan import strerr
+from pysvscan.core.seldom import Seldom
 
 PIPE_BUF = select.PIPE_BUF  # poll says "writable" for a pipe only when so much fits
-FIRST_NS = 60_000_000_000  # the same line again: after a minute, two, four … an hour
-LONGEST_NS = 3_600_000_000_000
-SAID = 1000  # so many different lines are remembered
 
 Event = MutableMapping[str, object]
 
@@ -41,7 +39,7 @@ class Stderr:
             ready = self.poll.poll(0)
             if not ready or ready[0][1] != select.POLLOUT:
                 raise BlockingIOError
-            os.write(2, data[:PIPE_BUF])
+            os.write(2, data[: PIPE_BUF - 1].rstrip(b"\n") + b"\n")
             self.dropped = 0
         except OSError:
             self.dropped += 1
@@ -57,7 +55,7 @@ class Log:
         self.logger = structlog.wrap_logger(
             self, processors=[*stamp, render], wrapper_class=structlog.BoundLogger
         )
-        self.said: dict[tuple[str, str, str], tuple[int, int]] = {}  # line: (next moment, gap)
+        self.seldom = Seldom()
 
     def say(
         self,
@@ -83,15 +81,9 @@ class Log:
         self, prog: str, label: str, message: str, cause: BaseException | None = None
     ) -> None:
         """Say an event that each look at the same trouble brings: once, then now and then."""
-        key = (prog, message, strerr.reason(cause) if cause is not None else "")
-        now_ns = time.monotonic_ns()
-        next_ns, gap_ns = self.said.get(key, (now_ns, FIRST_NS))
-        if now_ns < next_ns:
-            return
-        if len(self.said) >= SAID:
-            self.said.clear()
-        self.said[key] = (now_ns + gap_ns, min(2 * gap_ns, LONGEST_NS))
-        self.say(prog, label, message, cause)
+        line = f"{prog}: {message}: {strerr.reason(cause) if cause is not None else ''}"
+        if self.seldom.is_due(line, time.monotonic_ns()):
+            self.say(prog, label, message, cause)
 
     def msg(self, line: str) -> None:
         """Take a rendered line from structlog."""
@@ -102,3 +94,14 @@ def render_line(_logger: object, _method: str, event: Event) -> str:
     """Render an event as daemontools does: PROG: LABEL: SENTENCE[: REASON]."""
     end = f": {event['reason']}" if event.get("reason") else ""
     return f"{event['prog']}: {event['level']}: {event['event']}{end}"
+
+
+def last_frame(exc: Exception) -> str:
+    """Say an exception and where it came from, in a few words."""
+    frame = exc.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    if not frame:
+        return repr(exc)
+    file = os.path.basename(frame.tb_frame.f_code.co_filename)
+    return f"{exc!r} in {file} line {frame.tb_lineno}"

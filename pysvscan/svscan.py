@@ -16,16 +16,17 @@ import stat
 import time
 
 from pysvscan import strerr
-from pysvscan.entry import Entry, Key, last_frame
-from pysvscan.log import Log
+from pysvscan.entry import Entry, Key
+from pysvscan.files import make_directory
+from pysvscan.log import Log, last_frame
 from pysvscan.loop import Callback, Deadline, Loop
 from pysvscan.starter import Inherited, Starter
+from pysvscan.stopping import Stopping
 from pysvscan.watch import Watch
 
 SECOND_NS = 1_000_000_000
 TICK_NS = 5 * SECOND_NS  # C's interval
 CALM_NS = 60 * SECOND_NS  # while inotify works, and all is well
-WAITING_NS = 10 * SECOND_NS  # at the end, how often we say for whom we wait
 RESERVE = 64  # descriptors that no new service gets: for restarts of those that are there
 PAGE = 4096
 
@@ -37,8 +38,9 @@ class Svscan:
         entries: the services, by what their directory is.
         names: what each listed name is.
         dangling: names that could not be taken in; looked at again soon.
-        watch: inotify, or None where there is none.
+        watch: inotify, as far as there is any.
         is_stopping: an ordered stop is under way.
+        stopping: how that is done.
     """
 
     def __init__(self, path: bytes, log: Log, inherited: Inherited) -> None:
@@ -53,10 +55,10 @@ class Svscan:
         self.names: dict[bytes, Key] = {}
         self.dangling: set[bytes] = set()
         self.is_stopping = False
+        self.stopping = Stopping(self)
         self.timer: Deadline | None = None
-        self.control = -1
         self.directory = self.enter()
-        self.watch = self.make_watch()
+        self.watch = Watch(self.look_at_all)
         self.loop = Loop(self.boundary)
         inherited.raise_descriptors()
         self.limit = inherited.descriptors[1]
@@ -78,68 +80,66 @@ class Svscan:
             raise strerr.Fatal(f"unable to lock {shown}, another svscan runs there") from exc
         return directory
 
-    def make_watch(self) -> Watch | None:
-        """Watch the scan directory, if that can be had."""
-        try:
-            watch = Watch(self.look_at_all)
-            watch.add(self.directory, self.name_changed)
-        except OSError as exc:
-            self.log.say("svscan", "warning", "unable to use inotify, looking every 5 s", exc)
-            return None
-        return watch
-
-    def do_without_watch(self, exc: OSError) -> None:
-        """Go on without inotify, since it does not see everything any more."""
-        if self.watch:
-            self.loop.forget(self.watch.fd)
-            self.watch.close()
-            self.watch = None
-            self.log.say("svscan", "warning", "unable to use inotify, looking every 5 s", exc)
-
     def listen(self) -> None:
         """Open the descriptors and signals that bring us news."""
-        self.open_control()
+        self.open_watch()
+        self.control = self.open_control()
         if self.control >= 0:
             self.loop.read(self.control, self, self.obey)
-        if self.watch:
-            self.loop.read(self.watch.fd, self, self.watch.read)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.signal(number, self, self.stop)
         self.loop.signal(signal.SIGHUP, self, self.look_at_all)
 
-    def open_control(self) -> None:
-        """Make `.svscan/control`, passed over by C for its dot; do without if need be."""
-        with contextlib.suppress(OSError):
-            os.mkdir(b".svscan", 0o700, dir_fd=self.directory)
-        with contextlib.suppress(OSError):
-            os.mkfifo(b".svscan/control", 0o600, dir_fd=self.directory)
+    def open_watch(self) -> None:
+        """Have inotify; where there is none, each look tries again."""
+        try:
+            self.watch.open()
+            self.watch.add(self.directory, self.name_changed)
+        except OSError as exc:
+            self.watch.close()
+            self.say_seldom("svscan", "warning", "unable to use inotify, looking every 5 s", exc)
+            return
+        self.loop.read(self.watch.fd, self, self.watch.read)
+
+    def open_control(self) -> int:
+        """Make and open `.svscan/control`, passed over by C for its dot; do without if need be."""
         flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            self.control = os.open(b".svscan/control", flags, dir_fd=self.directory)
-            if not stat.S_ISFIFO(os.fstat(self.control).st_mode):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(b".svscan", 0o700, dir_fd=self.directory)
+            make_directory(b".svscan", self.directory)  # if it is a link that dangles
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(b".svscan/control", 0o600, dir_fd=self.directory)
+            control = os.open(b".svscan/control", flags, dir_fd=self.directory)
+            if not stat.S_ISFIFO(os.fstat(control).st_mode):
+                os.close(control)
                 raise OSError(errno.EINVAL, "")
         except OSError as exc:
             self.log.say("svscan", "warning", "unable to open .svscan/control", exc)
-            if self.control >= 0:
-                os.close(self.control)
-            self.control = -1
+            return -1
+        return control
 
     def obey(self) -> None:
         """Serve the bytes in our control: `a` look at all, `t` ordered stop."""
-        for byte in os.read(self.control, PAGE):
-            if byte == ord("a"):
-                self.look_at_all()
-            elif byte == ord("t"):
-                self.stop()
+        with contextlib.suppress(BlockingIOError):
+            for byte in os.read(self.control, PAGE):
+                if byte == ord("a"):
+                    self.look_at_all()
+                elif byte == ord("t"):
+                    self.stop()
 
     def run(self) -> None:
         """Supervise until an ordered stop is done."""
-        for name in self.list_names():
-            self.look(name, is_whole=True)
-        self.tend_all()
+        self.boundary(self, self.look_first)
         self.starter.prepare()
         self.loop.run()
         self.starter.close()
+
+    def look_first(self) -> None:
+        """Take in what was there before us: it is complete."""
+        for name in self.list_names():
+            self.look(name, is_whole=True)
+        self.tend_all()
 
     # one bad service stays one bad service
 
@@ -165,7 +165,8 @@ class Svscan:
         if self.is_stopping:
             return
         self.loop.reap()
-        self.dangling.clear()
+        if self.watch.fd < 0:
+            self.open_watch()
         for name in {*self.list_names(), *self.names}:
             self.look(name, is_whole=False)
         self.tend_all()
@@ -175,7 +176,7 @@ class Svscan:
         for entry in list(self.entries.values()):
             self.boundary(entry, entry.tend)
         settled = all(entry.is_settled() for entry in self.entries.values())
-        is_calm = self.watch is not None and settled and not self.dangling
+        is_calm = self.watch.fd >= 0 and settled and not self.dangling
         self.look_in(CALM_NS if is_calm else TICK_NS)
 
     def look_soon(self) -> None:
@@ -234,7 +235,7 @@ class Svscan:
         if not found or not (found in self.entries or self.take(found, name, is_whole or is_link)):
             return None
         self.names[name] = found
-        self.entries[found].names.add(name)
+        self.entries[found].add_name(name)
         return found
 
     def identify(self, name: bytes) -> tuple[bool, Key | None]:
@@ -259,18 +260,28 @@ class Svscan:
             return False
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         try:
+            self.need_room()
             fd = os.open(name, flags, dir_fd=self.directory)
             found = os.fstat(fd)
-            if fd >= self.limit - RESERVE or key != (found.st_dev, found.st_ino):
+            if key != (found.st_dev, found.st_ino):
                 os.close(fd)
-                raise OSError(errno.EMFILE if fd >= self.limit - RESERVE else errno.EAGAIN, "")
+                raise OSError(errno.EAGAIN, "")
         except OSError as exc:
             self.cannot_take(name, exc)
             return False
-        self.entries[key] = entry = Entry(self, key, name, fd)
-        if is_whole:
-            entry.is_begun = True
+        self.entries[key] = Entry(self, key, name, fd, is_whole)
         return True
+
+    def need_room(self) -> None:
+        """Keep some descriptors for restarts of those services that are there.
+
+        Raises:
+            OSError: a new one gets none.
+        """
+        lowest = os.dup(self.directory)
+        os.close(lowest)
+        if lowest >= self.limit - RESERVE:
+            raise OSError(errno.EMFILE, "")
 
     def cannot_take(self, name: bytes, exc: OSError) -> None:
         """Say why an entry cannot be taken in; where we lack something, once for all of them."""
@@ -282,8 +293,8 @@ class Svscan:
 
     def drop(self, entry: Entry) -> None:
         """Forget an entry: no longer listed, and nothing runs there."""
-        entry.close()
         del self.entries[entry.key]
+        entry.close()
 
     # the end
 
@@ -294,19 +305,4 @@ class Svscan:
         self.is_stopping = True
         if self.timer:
             self.timer.cancel()
-        for entry in list(self.entries.values()):
-            self.boundary(entry, entry.stop)
-        self.entry_stopped()
-        self.timer = self.loop.at(time.monotonic_ns() + WAITING_NS, self, self.say_waiting)
-
-    def entry_stopped(self) -> None:
-        """Leave when nothing is left."""
-        if all(entry.is_idle() for entry in self.entries.values()):
-            self.loop.stop()
-
-    def say_waiting(self) -> None:
-        """Say now and then for whom we wait: qmail-send may finish a delivery for minutes."""
-        left = [entry.shown() for entry in self.entries.values() if not entry.is_idle()]
-        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
-        self.log.say("svscan", "info", f"waiting for {', '.join(left[:5])}{more}")
-        self.timer = self.loop.at(time.monotonic_ns() + WAITING_NS, self, self.say_waiting)
+        self.stopping.begin()

@@ -1,5 +1,7 @@
 """core.seldom: what is said again, and when."""
 
+from itertools import pairwise
+
 from pysvscan.core import seldom
 from pysvscan.core.seldom import Seldom
 
@@ -20,7 +22,7 @@ def test_seldom_says_at_growing_intervals() -> None:
 def test_seldom_says_at_least_hourly() -> None:
     """The interval ends at an hour."""
     late = moments(5, 100_000)[-3:]
-    assert [after - before for before, after in zip(late, late[1:], strict=False)] == [3600, 3600]
+    assert [after - before for before, after in pairwise(late)] == [3600, 3600]
 
 
 def test_seldom_says_news_at_once() -> None:
