@@ -1,0 +1,226 @@
+"""The package as pip installs it: isolated, found by any road, clear where it is out of reach."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pysvscan import __version__
+from tests.conftest import Installed, install
+from tests.oracle.runner import Result, environment, run
+
+# What each command is asked, in a directory with `env` in it; nothing here starts a service.
+CALLS = {
+    "svc": ["-u", "."],
+    "svok": ["."],
+    "svstat": [".", "missing"],
+    "tai64n": [],
+    "tai64nlocal": [],
+    "envdir": ["env", "/bin/cat", "/proc/self/environ"],
+    "setuidgid": ["root", "/usr/bin/id"],
+    "multilog": ["-*", "e"],
+    "supervise": [],
+    "svscan": ["missing"],
+    "pysvscan": ["svok", "."],
+}
+STDIN = b"@400000006b04fbdc2b5f726c x\n"
+
+HOSTILE_MODULES = """
+    binascii codecs collections encodings enum errno fcntl functools grp io os posixpath psutil pwd
+    pyinotify pysvscan re resource select signal site sitecustomize stat string struct structlog
+    subprocess sys time traceback types typing usercustomize
+"""
+HOSTILE_ENVIRONMENT = {
+    "PYTHONHOME": "/nowhere",
+    "PYTHONPATH": ".",
+    "PYTHONSTARTUP": "os.py",
+    "PYTHONINSPECT": "1",
+    "PYTHONVERBOSE": "1",
+    "PYTHONWARNINGS": "error",
+    "PYTHONDEVMODE": "1",
+    "PYTHONUTF8": "0",
+    "PYTHONIOENCODING": "utf-16",
+    "PYTHONCOERCECLOCALE": "warn",
+    "PYTHONPLATLIBDIR": "nowhere",
+    "PYTHONUSERBASE": ".",
+    "PYTHONPROFILEIMPORTTIME": "1",
+    "PYTHONDUMPREFS": "1",
+    "PYSVSCAN_GIVEN": "x",
+}
+
+
+def call(program: str, name: str, cwd: Path, env: dict[str, str]) -> Result:
+    """Run a command as CALLS says; labels that tai64n made are made equal."""
+    result = run([program, *CALLS[name]], cwd=cwd, env=env, stdin=STDIN)
+    return Result(result.code, re.sub(rb"^@4[0-9a-f]{23} ", b"LABEL ", result.out), result.err)
+
+
+def without(result: Result, names: set[str]) -> Result:
+    """Leave out of an environment that a child printed what it was given on purpose."""
+    entries = result.out.split(b"\0")
+    kept = [entry for entry in entries if os.fsdecode(entry.partition(b"=")[0]) not in names]
+    return Result(result.code, b"\0".join(kept), result.err)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """Give a directory with nothing but an empty `env` in it."""
+    (tmp_path / "plain/env").mkdir(parents=True)
+    return tmp_path / "plain"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """Give the same directory with a module in it for each that we may import."""
+    (tmp_path / "hostile/env").mkdir(parents=True)
+    for module in HOSTILE_MODULES.split():
+        (tmp_path / "hostile" / f"{module}.py").write_text("raise SystemExit('hostile')\n")
+    return tmp_path / "hostile"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_command_is_isolated(installed: Installed, plain: Path, hostile: Path, name: str) -> None:
+    """No PYTHON variable and no module in the current directory changes what a command does."""
+    program = installed.program(name)
+    expected = call(program, name, plain, environment())
+    assert b"Traceback" not in expected.err
+    got = call(program, name, hostile, environment(**HOSTILE_ENVIRONMENT))
+    assert without(got, set(HOSTILE_ENVIRONMENT)) == expected
+
+
+def test_hostile_modules_are_hostile(installed: Installed, hostile: Path) -> None:
+    """Without isolation the same directory and environment do stop the interpreter."""
+    words = [str(installed.python), "-c", "import signal"]
+    assert run(words, cwd=hostile, env=environment(PYTHONPATH=".")).code == 1
+    assert run(words, cwd=hostile, env=environment(PYTHONHOME="/nowhere")).code == 1
+
+
+@pytest.mark.parametrize(
+    "road", ["link", "chain of links", "link to bin", "PATH", "relative", "sh"]
+)
+def test_command_is_found(installed: Installed, tmp_path: Path, road: str) -> None:
+    """Through a link by another name, links of links, a relative PATH, a relative path, or sh."""
+    (tmp_path / "bin").symlink_to(installed.bin)
+    (tmp_path / "other name").symlink_to(installed.program("svok"))
+    (tmp_path / "third").symlink_to("other name")
+    words = {
+        "link": [str(tmp_path / "other name")],
+        "chain of links": ["./third"],
+        "link to bin": [str(tmp_path / "bin/svok")],
+        "PATH": ["/usr/bin/env", "PATH=bin:/nowhere", "svok"],
+        "relative": ["bin/svok"],
+        "sh": ["/bin/sh", "bin/svok"],
+    }[road]
+    result = run([*words, "missing"], cwd=tmp_path)
+    message = b"svok: fatal: unable to chdir to missing: file does not exist\n"
+    assert result == Result(111, b"", message)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """Give a short directory that all accounts can reach, for installations of a test's own."""
+    directory = Path(tempfile.mkdtemp(prefix="pysvscan-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["with space", "long" * 40, "quo'te", "dollar$HOME"])
+def test_command_runs_where_it_is_installed(
+    installed: Installed, elsewhere: Path, tmp_path: Path, name: str
+) -> None:
+    """An interpreter whose path is long or has spaces, for which pip writes another first line."""
+    where = install(elsewhere / name, installed.wheel, installed.base)
+    (tmp_path / "env").mkdir()
+    words = [where.program("envdir"), "env", where.program("svok"), "missing"]
+    message = b"svok: fatal: unable to chdir to missing: file does not exist\n"
+    assert run(words, cwd=tmp_path) == Result(111, b"", message)
+
+
+def test_pysvscan_names_its_version(installed: Installed, tmp_path: Path) -> None:
+    """`pysvscan --version` and --help answer; no name or a wrong one is a usage error."""
+    program = installed.program("pysvscan")
+    version = run([program, "--version"], cwd=tmp_path)
+    assert version == Result(0, f"pysvscan {__version__}\n".encode(), b"")
+    assert run([program, "--help"], cwd=tmp_path).code == 0
+    for words in ([], ["nosuch"]):
+        result = run([program, *words], cwd=tmp_path)
+        assert result.code == 100
+        assert result.err.startswith(
+            b"pysvscan: usage: pysvscan NAME [ARG...], NAME one of envdir "
+        )
+
+
+def one_line(result: Result, begin: str) -> str:
+    """Assert that a command said one line and ended with 111; return the line."""
+    line = os.fsdecode(result.err)
+    assert (result.code, result.out, line.count("\n")) == (111, b"", 1)
+    assert line.startswith(begin)
+    return line
+
+
+@pytest.mark.root
+@pytest.mark.slow
+def test_command_names_what_an_account_cannot_reach(installed: Installed, elsewhere: Path) -> None:
+    """The interpreter, the package, or one of its files: one line says which, and where."""
+    where = install(elsewhere / "venv", installed.wheel, installed.base)
+    package = where.library / "pysvscan"
+
+    def svok() -> Result:
+        return run([where.program("svok"), "."], cwd="/", account="nobody")
+
+    assert svok() == Result(100, b"", b"")
+    (package / "strerr.py").chmod(0o600)  # read only where the compiled one is out of reach
+    for path in (package, package / "commands", package / "__pycache__"):
+        path.chmod(0o700)
+        line = one_line(svok(), "svok: fatal: unable to import ")
+        assert str(where.root) in line
+        assert " as uid " in line
+        path.chmod(0o755)
+    assert svok().code == 100
+    (where.bin / "pysvscan-interpreter").write_text("#!/root/nowhere/python\n")
+    line = one_line(svok(), "svok: fatal: unable to run the interpreter '/root/nowhere/python'")
+    assert f"{where.bin}/pysvscan-interpreter" in line
+    (where.bin / "pysvscan-interpreter").unlink()
+    one_line(svok(), "svok: fatal: unable to run the interpreter ''")
+
+
+@pytest.mark.root
+@pytest.mark.slow
+def test_chain_names_what_an_account_cannot_reach(installed: Installed, elsewhere: Path) -> None:
+    """After setuidgid, the next command's module is out of reach: one line, the account in it."""
+    where = install(elsewhere / "venv", installed.wheel, installed.base)
+    (where.library / "pysvscan/commands").chmod(0o700)
+    words = [where.program("setuidgid"), "nobody", where.program("tai64n")]
+    line = one_line(run(words, cwd="/"), "setuidgid: fatal: unable to import tai64n from ")
+    assert f"{where.library}/pysvscan as uid " in line
+
+
+@pytest.mark.root
+def test_chain_changes_account_as_a_whole(installed: Installed, nobody_path: Path) -> None:
+    """`envdir env setuidgid nobody tai64n` runs our tai64n as nobody, in one process."""
+    (nobody_path / "env").mkdir()
+    chain = [installed.program(name) for name in ("envdir", "setuidgid", "tai64nlocal")]
+    words = [chain[0], "env", chain[1], "nobody", chain[2]]
+    result = run(words, cwd=nobody_path, stdin=STDIN)
+    assert result == Result(0, b"2026-11-24 03:52:02.727675500 x\n", b"")
+
+
+@pytest.mark.root
+def test_setuidgid_shows_in_proc(installed: Installed, nobody_path: Path) -> None:
+    """The child has no group but the account's, and the environment that root gave."""
+    words = [installed.program("setuidgid"), "nobody", "/bin/cat", "/proc/self/environ"]
+    env = {"PATH": "/bin", "A.B": "1", "NL": "a\nb"}
+    assert sorted(run(words, cwd=nobody_path, env=env).out.split(b"\0")[:-1]) == [
+        b"A.B=1",
+        b"NL=a\nb",
+        b"PATH=/bin",
+    ]
+    words[2:] = ["/bin/grep", "^Groups:", "/proc/self/status"]
+    groups = run(words, cwd=nobody_path).out.split()[1:]
+    assert len(groups) == 1
