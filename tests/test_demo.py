@@ -4,6 +4,7 @@ What is broken is broken by a program of the same name earlier on PATH. Not test
 installation of packages; .ci/run does that.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ TOP = Path(__file__).parent.parent
 MAILHOST = TOP / "contrib" / "mailhost"
 BIN = Path(sys.executable).parent
 TIMEOUT_S = 100
+PR_SET_PDEATHSIG = 1
 
 DROPPING = """
 for word; do
@@ -71,7 +73,13 @@ def demo(*words: str, first: Path | None = None) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=end_with_parent,
     )
+
+
+def end_with_parent() -> None:
+    """Get TERM, on which the demo stops its host, where this test is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def outcome(running: subprocess.Popen[str]) -> tuple[int, str]:

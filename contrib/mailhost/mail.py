@@ -6,7 +6,7 @@ import shutil
 import smtplib
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from build import HOSTNAME, Plan
 
-TIMEOUT_S = 20
 CLIENT = "client.example"
 SENDER = f"carol@{CLIENT}"
 
@@ -36,13 +35,15 @@ class Post:
     """Sends and fetches, and keeps count of what the logs must show.
 
     Attributes:
+        limit_s: how long an answer may take, at the moment.
         sent: the mails that were accepted.
         smtp_sessions: connections to SMTP that were opened.
         logins: connections to POP3 by user; each is one login.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, limit_s: Callable[[], float]) -> None:
         self.plan = plan
+        self.limit_s = limit_s
         self.swaks = shutil.which("swaks", path=plan.path)
         self.sent: list[Mail] = []
         self.unfetched: list[Mail] = []
@@ -62,7 +63,7 @@ class Post:
         words = [
             "swaks", "--server", f"{self.plan.address}:{self.plan.smtp_port}", "--ehlo", CLIENT,
             "--from", SENDER, "--to", mail.recipient(), "--header", f"Subject: {mail.subject}",
-            "--body", mail.text, "--hide-all", "--timeout", str(TIMEOUT_S),
+            "--body", mail.text, "--hide-all", "--timeout", str(int(self.limit_s())),
         ]  # fmt: skip
         if mail.attachment:
             path = self.plan.directory / "attachment"
@@ -103,7 +104,7 @@ class Post:
     def smtp(self) -> Iterator[smtplib.SMTP]:
         """Open one SMTP session."""
         with smtplib.SMTP(
-            self.plan.address, self.plan.smtp_port, local_hostname=CLIENT, timeout=TIMEOUT_S
+            self.plan.address, self.plan.smtp_port, local_hostname=CLIENT, timeout=self.limit_s()
         ) as server:
             self.smtp_sessions += 1
             yield server
@@ -111,7 +112,7 @@ class Post:
     @contextmanager
     def pop3(self, user: str) -> Iterator[poplib.POP3]:
         """Open one POP3 session, and log in."""
-        server = poplib.POP3(self.plan.address, self.plan.pop3_port, timeout=TIMEOUT_S)
+        server = poplib.POP3(self.plan.address, self.plan.pop3_port, timeout=self.limit_s())
         self.logins[user] += 1
         try:
             server.user(user)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 PATIENCE_S = 15.0  # far more than a busy machine needs
-SHORT_S = 2.0  # after a failure the result stands; what waits on the same fault need not wait long
+SHORT_S = 3.0  # after a failure the result stands; what waits on the same fault need not wait long
 
 
 class Report:
@@ -41,7 +41,11 @@ class Report:
 
     def wait(self, condition: Callable[[], object]) -> bool:
         """Wait until the condition holds; False if it does not in time."""
-        return wait_until(condition, SHORT_S if self.failed else self.patience_s)
+        return wait_until(condition, self.limit_s())
+
+    def limit_s(self) -> float:
+        """Give the seconds that a step may take."""
+        return SHORT_S if self.failed else self.patience_s
 
     def code(self) -> int:
         """Sum up in one line, and give the exit code."""

@@ -11,7 +11,7 @@ import logs
 from build import SERVICES, USERS
 from host import NAMES, Host
 from mail import Mail, Post
-from report import PATIENCE_S, Report, say
+from report import Report, say
 
 ATTACHMENT_BYTES = 1_000_000
 TRICKY = ".a line with a dot\n..with two\n.\n\nGr\u00fc\u00dfe " + 70 * "x"
@@ -29,8 +29,8 @@ class Story:
 
     def __init__(self, host: Host, patience_s: float) -> None:
         self.host = host
-        self.post = Post(host.plan)
         self.report = Report(patience_s)
+        self.post = Post(host.plan, self.report.limit_s)
         self.triggers = 0
         self.pids: dict[str, int] = {}
 
@@ -241,7 +241,7 @@ class Story:
     def stop(self) -> None:
         """Stop everything in order; nothing is left."""
         claim = "TERM to svscan: services and loggers are stopped, then it ends"
-        self.report.check(claim, self.host.stop(PATIENCE_S))
+        self.report.check(claim, self.host.stop(self.report.patience_s))
         self.report.wait(lambda: not self.host.left())
         left = ", ".join(f"{p.pid} {os.fsdecode(b' '.join(p.words))}" for p in self.host.left())
         self.report.check("no process is left", left)
