@@ -18,7 +18,8 @@ def main(argv: list[bytes], chain: Chain) -> int:
     inherited = Inherited(chain.env, chain.ignored)
     label = argv[1]
     try:
-        directory = os.open(label, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.chdir(label)
+        directory = os.open(b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as exc:
         raise strerr.Fatal(f"unable to chdir to {strerr.name(label)}") from exc
     loop = Loop()
