@@ -26,6 +26,12 @@ settings.register_profile("deep", settings.get_profile("default"), max_examples=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is marked `root` for others."""
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
 class Installed:
     """The package, installed by pip into a virtual environment that every account can read.
 
@@ -88,22 +94,29 @@ def install(root: Path, wheel: Path, base: str) -> Installed:
 
 @pytest.fixture(scope="session")
 def installed() -> Iterator[Installed]:
-    """Install the package where every account can reach it; skip where no interpreter is so."""
-    base = os.path.realpath(sys.executable)
-    if not is_reachable_by_all(base):
-        pytest.skip(f"an account other than ours cannot reach the interpreter {base}")
+    """Install the package where all accounts can read it; for the interpreter see `nobody`."""
     directory = Path(tempfile.mkdtemp(prefix="pysvscan-installed-"))
     directory.chmod(0o755)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        base = os.path.realpath(sys.executable)
         yield install(directory / "venv", build_wheel(directory), base)
 
 
 @pytest.fixture
-def nobody_path() -> Iterator[Path]:
-    """Give a directory that other accounts can reach (pytest's are not such); skip if not root."""
+def nobody(installed: Installed) -> str:
+    """Name an account that can run what is installed; skip where there is none."""
     if os.geteuid() != 0:
-        pytest.skip("only root can become another account")
+        pytest.skip("needs root, to become another account")
+    if not is_reachable_by_all(installed.base):
+        pytest.skip(f"an account other than ours cannot reach the interpreter {installed.base}")
+    return "nobody"
+
+
+@pytest.fixture
+def nobody_path(nobody: str) -> Iterator[Path]:
+    """Give a directory that the account `nobody` can reach, which pytest's are not."""
+    assert nobody
     directory = Path(tempfile.mkdtemp(prefix="pysvscan-nobody-"))
     directory.chmod(0o755)
     try:

@@ -166,13 +166,15 @@ def one_line(result: Result, begin: str) -> str:
 
 @pytest.mark.root
 @pytest.mark.slow
-def test_command_names_what_an_account_cannot_reach(installed: Installed, elsewhere: Path) -> None:
+def test_command_names_what_an_account_cannot_reach(
+    installed: Installed, elsewhere: Path, nobody: str
+) -> None:
     """The interpreter, the package, or one of its files: one line says which, and where."""
     where = install(elsewhere / "venv", installed.wheel, installed.base)
     package = where.library / "pysvscan"
 
     def svok() -> Result:
-        return run([where.program("svok"), "."], cwd="/", account="nobody")
+        return run([where.program("svok"), "."], cwd="/", account=nobody)
 
     assert svok() == Result(100, b"", b"")
     (package / "strerr.py").chmod(0o600)  # read only where the compiled one is out of reach
@@ -192,11 +194,13 @@ def test_command_names_what_an_account_cannot_reach(installed: Installed, elsewh
 
 @pytest.mark.root
 @pytest.mark.slow
-def test_chain_names_what_an_account_cannot_reach(installed: Installed, elsewhere: Path) -> None:
+def test_chain_names_what_an_account_cannot_reach(
+    installed: Installed, elsewhere: Path, nobody: str
+) -> None:
     """After setuidgid, the next command's module is out of reach: one line, the account in it."""
     where = install(elsewhere / "venv", installed.wheel, installed.base)
     (where.library / "pysvscan/commands").chmod(0o700)
-    words = [where.program("setuidgid"), "nobody", where.program("tai64n")]
+    words = [where.program("setuidgid"), nobody, where.program("tai64n")]
     line = one_line(run(words, cwd="/"), "setuidgid: fatal: unable to import tai64n from ")
     assert f"{where.library}/pysvscan as uid " in line
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.oracle.runner import Pair, run
+from tests.oracle.runner import Pair, environment, run
 from tests.oracle.service import Service, service
 from tests.wait import wait_until
 
@@ -127,6 +127,24 @@ def test_svc_waits_for_a_full_control(oracle: Oracle, tmp_path: Path) -> None:
             assert got.strip(b"c") == b"du"
             assert process.communicate() == (None, b"")
             assert process.returncode == 0
+
+
+def test_svc_outlives_a_supervise_that_dies_meanwhile(oracle: Oracle, tmp_path: Path) -> None:
+    """The reader closes while svc waits in write: a warning, and the next one is served."""
+    pair = oracle("svc")
+    said = []
+    with service(tmp_path / "next") as after:
+        for number, program in enumerate((pair.c, pair.ours)):
+            with service(tmp_path / f"{number}/up") as up:
+                fill(up.inside / "control")
+                words = [program, "-d", "up", "../next"]
+                process = subprocess.Popen(
+                    words, cwd=up.path.parent, stderr=subprocess.PIPE, env=environment()
+                )
+                wait_until(functools.partial(is_asleep_with, process.pid, up.inside / "control"))
+            said.append((*process.communicate(), process.returncode, after.received()))
+    warning = b"svc: warning: error writing commands to up: broken pipe\n"
+    assert said == [(None, warning, 0, b"d")] * 2
 
 
 def is_asleep_with(pid: int, path: Path) -> bool:
