@@ -116,19 +116,29 @@ fingerprint() {
 
 # venv EXTRAS: make or update $VENV with the package, editable; EXTRAS is empty or [test].
 venv() {
-    new_enough "$VENV/bin/python" || {
-        python=$(find_python) || exit
-        "$python" -I -c 'import ensurepip' 2>/dev/null ||
-            { [ "$python" = /usr/bin/python3 ] && packages python3-venv; }
-        say "making $VENV with $python"
-        "$python" -m venv --clear "$VENV" || fatal "unable to make $VENV with $python (Debian: python3-venv)"
-    }
-    stamp=$VENV/installed$1
-    [ "$(fingerprint)" = "$(cat "$stamp" 2>/dev/null)" ] && return
+    new_enough "$VENV/bin/python" || make_venv
+    now=$(fingerprint)
+    for stamp in "$VENV/installed$1" "$VENV/installed[test]"; do
+        [ "$now" != "$(cat "$stamp" 2>/dev/null)" ] || return 0
+    done
     say "installing pysvscan$1 into $VENV"
-    quietly "$VENV/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 -e ".$1" ||
-        fatal "unable to install pysvscan$1 into $VENV"
-    fingerprint >"$stamp"
+    pip_install "$VENV" -e ".$1" || fatal "unable to install pysvscan$1 into $VENV"
+    say "$now" >"$VENV/installed$1"
+}
+
+make_venv() {
+    python=$(find_python 2>/dev/null) || packages python3-venv # no Python at all, perhaps
+    [ "$python" ] || python=$(find_python) || exit
+    "$python" -I -c 'import ensurepip' 2>/dev/null || [ "$python" != /usr/bin/python3 ] || packages python3-venv
+    say "making $VENV with $python"
+    quietly "$python" -m venv --clear "$VENV" || fatal "unable to make $VENV with $python (Debian: python3-venv)"
+}
+
+# pip_install VENV ARG...: pyinotify comes as source, which older versions of pip build only if told so.
+pip_install() {
+    into=$1
+    shift
+    quietly "$into/bin/python" -m pip install -q --disable-pip-version-check --use-pep517 "$@"
 }
 
 # Set PREFIX to an installation that the demo's accounts can run: $VENV, or a copy for everybody.
@@ -142,8 +152,7 @@ everybody() {
     now=$(cat pyproject.toml $(find pysvscan -type f ! -name '*.pyc' | sort) | cksum)
     if [ "$now" != "$(cat $PREFIX/installed 2>/dev/null)" ]; then
         say "account $(account) cannot reach $VENV: installing into $PREFIX, where every account can read"
-        "$python" -m venv --clear $PREFIX &&
-            quietly $PREFIX/bin/python -m pip install -q --disable-pip-version-check --use-pep517 . ||
+        { quietly "$python" -m venv --clear $PREFIX && pip_install $PREFIX .; } ||
             fatal "unable to install into $PREFIX"
         say "$now" >$PREFIX/installed
     fi
