@@ -1,0 +1,259 @@
+"""The multilog process: descriptor 0 through one script into its directories and files.
+
+Nothing is read while anything is unwritten, so that one read at most is held here. What fails is
+said and tried again every 5 s. TERM always ends it: see `end`.
+Source: daemontools 0.76 multilog.c; the deviations are listed in tests/oracle/deviations.py.
+"""
+
+import errno
+import os
+import select
+import time
+from _signal import SIG_IGN, SIGALRM, SIGCHLD, SIGTERM, SIGXFSZ, set_wakeup_fd, signal
+
+from pysvscan import cyclog, pathexec, strerr
+from pysvscan.core.script import Directory, Output, Pipe, Script
+
+READ_BYTES = 65536
+NEWLINE = b"\n"
+SECOND_NS = 1_000_000_000
+RETRY_NS = 5 * SECOND_NS
+LINE_NS = 2 * SECOND_NS  # after TERM: for the rest of a line
+DISK_NS = 2 * SECOND_NS  # after that: for what cannot be written
+LAST_RETRY_NS = SECOND_NS // 2
+PROCESSOR_NS = 10 * SECOND_NS  # after TERM: for a processor; it loses nothing but its work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+    Outlet = cyclog.Cyclog | cyclog.StatusFile
+
+
+class Ended(Exception):
+    """TERM came while something could not be written."""
+
+
+class Multilog:
+    """One multilog.
+
+    Attributes:
+        outlets: in the script's order; logs: the directories among them.
+        due_ns: of each outlet that is stuck, when to try again (monotonic).
+    """
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.pipe = Pipe()
+        self.outlets: list[Outlet] = []
+        self.logs: list[cyclog.Cyclog] = []
+        self.due_ns: dict[Outlet, int] = {}
+        self.term_ns = 0  # when TERM came (monotonic); 0 means it did not
+        self.is_alarmed = False
+        self.wake_fd = self.listen()
+        self.wake_poll = select.poll()
+        self.wake_poll.register(self.wake_fd, select.POLLIN)
+        self.input_poll = select.poll()
+        self.input_poll.register(self.wake_fd, select.POLLIN)
+        self.input_poll.register(0, select.POLLIN)
+
+    def listen(self) -> int:
+        """Hear signals; the descriptor returned turns readable with each."""
+        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        set_wakeup_fd(writing, warn_on_full_buffer=False)
+        for number in (SIGTERM, SIGALRM, SIGCHLD):
+            signal(number, self.hear)
+        signal(SIGXFSZ, SIG_IGN)  # a file-size limit is a write error like others
+        return reading
+
+    def hear(self, number: int, _frame: "FrameType | None") -> None:
+        """Note a signal."""
+        if number == SIGTERM:
+            self.term_ns = self.term_ns or time.monotonic_ns()
+        elif number == SIGALRM:
+            self.is_alarmed = True
+
+    def run(self, chain: pathexec.Chain) -> int:
+        """Open everything, log until the end of input or TERM, and return the exit code.
+
+        Raises:
+            strerr.Fatal: something cannot be opened.
+        """
+        try:
+            self.open(chain)
+            self.log()
+            self.finish()
+        except Ended:
+            return self.end()
+        return 0
+
+    def open(self, chain: pathexec.Chain) -> None:
+        """Open the directories and files one by one, and recover what a crash left."""
+        for it in self.script.outlets:
+            if isinstance(it, Directory):
+                log = cyclog.Cyclog(it.path, it.size_bytes, it.count, it.processor, chain)
+                self.logs.append(log)
+                self.outlets.append(log)
+            else:
+                self.outlets.append(cyclog.StatusFile(it.path))
+            self.settle()
+
+    def log(self) -> None:
+        """Read and write until the end of input or TERM."""
+        while not self.term_ns:
+            if self.is_alarmed:
+                self.rotate()
+            if not self.wait(self.input_poll, None) or self.term_ns:
+                continue
+            data = read(READ_BYTES)
+            if data == b"":
+                return
+            if data:
+                self.put(self.script.feed(self.pipe, data, time.time_ns()))
+                self.settle()
+        self.read_line()
+
+    def rotate(self) -> None:
+        """Rotate what is not empty."""
+        self.is_alarmed = False
+        for log in self.logs:
+            if log.bytes:
+                log.rotate()
+        self.settle()
+
+    def read_line(self) -> None:
+        """After TERM: read the rest of the line, for 2 s at most, and not a byte beyond it."""
+        deadline_ns = self.term_ns + LINE_NS
+        while self.pipe.is_unfinished() and time.monotonic_ns() < deadline_ns:
+            if self.wait(self.input_poll, deadline_ns):
+                data = read(1)
+                if data == b"":
+                    return
+                if data:
+                    self.put(self.script.feed(self.pipe, data, time.time_ns()))
+                    self.settle()
+
+    def finish(self) -> None:
+        """Write the last line, and leave the directories clean."""
+        self.put(self.script.finish(self.pipe))
+        self.settle()
+        for log in self.logs:
+            log.finish()
+        self.settle()
+
+    def put(self, out: Output) -> None:
+        """Hand out what a chunk asks for."""
+        if out.alerts:
+            complain(out.alerts)
+        for it, outlet in zip(self.script.outlets, self.outlets, strict=False):
+            if isinstance(it, Directory):
+                data: bytes | None = out.texts[it.selection]
+            else:
+                data = out.shown[it.selection]
+            if data:
+                outlet.put(data)
+
+    # Waiting.
+
+    def settle(self) -> None:
+        """Come back when nothing is left to do.
+
+        Raises:
+            Ended: TERM came, and something is stuck.
+        """
+        while self.advance():
+            until_ns = min(self.due_ns.values(), default=None)
+            if self.term_ns:
+                if self.due_ns:
+                    raise Ended
+                until_ns = self.term_ns + PROCESSOR_NS
+                if time.monotonic_ns() >= until_ns:
+                    self.abandon_processors()
+                    continue
+            self.wait(self.wake_poll, until_ns)
+
+    def advance(self) -> bool:
+        """Do what can be done now; says whether anything is left."""
+        is_busy = False
+        for outlet in self.outlets:
+            if outlet.is_busy() and self.due_ns.get(outlet, 0) <= time.monotonic_ns():
+                self.due_ns.pop(outlet, None)
+                self.reap(outlet)
+                try:
+                    outlet.advance()
+                except cyclog.Stuck as exc:
+                    strerr.warn("multilog", str(exc), exc.__cause__)
+                    pause_ns = LAST_RETRY_NS if self.term_ns else RETRY_NS
+                    self.due_ns[outlet] = time.monotonic_ns() + pause_ns
+            is_busy = is_busy or outlet.is_busy()
+        return is_busy
+
+    def reap(self, outlet: "Outlet") -> None:
+        """Tell a directory if its processor is done."""
+        if isinstance(outlet, cyclog.Cyclog) and outlet.pid:
+            pid, wstatus = os.waitpid(outlet.pid, os.WNOHANG)
+            if pid:
+                outlet.reaped(wstatus)
+
+    def wait(self, poll: select.poll, until_ns: int | None) -> bool:
+        """Wait for a signal, or also for input; says whether there is input."""
+        timeout_ms = None
+        if until_ns is not None:
+            timeout_ms = max(0, -(-(until_ns - time.monotonic_ns()) // 1_000_000))
+        ready = [fd for fd, _ in poll.poll(timeout_ms)]
+        if self.wake_fd in ready:
+            os.read(self.wake_fd, 4096)
+        return 0 in ready
+
+    # The end, where something is stuck.
+
+    def end(self) -> int:
+        """Try for 2 s more, then say what is lost; returns the exit code."""
+        self.due_ns.clear()
+        self.put(self.script.finish(self.pipe))
+        deadline_ns = time.monotonic_ns() + DISK_NS
+        while self.advance() and time.monotonic_ns() < deadline_ns:
+            self.wait(self.wake_poll, min(deadline_ns, *self.due_ns.values()))
+        self.abandon_processors()
+        for log in self.logs:
+            if not log.is_busy():
+                log.finish()
+        self.due_ns.clear()
+        self.advance()
+        return max([self.give_up(outlet) for outlet in self.outlets], default=0)
+
+    def abandon_processors(self) -> None:
+        """Leave processors alone; nothing but their work is lost."""
+        for log in self.logs:
+            if log.pid:
+                strerr.warn("multilog", f"processor still running in {log.name}, leaving it")
+                log.abandon_processor()
+
+    def give_up(self, outlet: "Outlet") -> int:
+        """Say what is lost of one outlet; returns 111 if it was left as a crash would leave it."""
+        if not outlet.is_busy():
+            return 0
+        if isinstance(outlet, cyclog.Cyclog):
+            text = outlet.unwritten()
+            lost = f"{text.count(NEWLINE)} lines, {len(text)} bytes,"
+        else:
+            lost = "the last line"
+        strerr.warn("multilog", f"giving up {lost} for {outlet.name}")
+        return 111
+
+
+def read(count: int) -> bytes | None:
+    """Read from descriptor 0; None: nothing there after all. An error ends the input, as in C."""
+    try:
+        return os.read(0, count)
+    except OSError as exc:
+        return None if exc.errno in (errno.EAGAIN, errno.EINTR) else b""
+
+
+def complain(alerts: bytes) -> None:
+    """Write alerts to stderr; what stderr does not take is not worth dying for."""
+    try:
+        while alerts:
+            alerts = alerts[os.write(2, alerts) :]
+    except OSError:
+        pass
