@@ -1,0 +1,157 @@
+"""Multilog scripts, beside the plainest form of themselves: line by line."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pysvscan.core import match, script, tai
+
+NOW_NS = 1_795_488_722_727_675_500
+STAMP = tai.label(NOW_NS) + b" "
+Outcome = tuple[list[bytes], list[bytes | None], bytes]
+
+PATTERN = st.sampled_from(
+    [b"*", b"", b"*a*", b"*a*b*", b"**", b"*b", b"a*", b"@*a*", b"* *b*", b"*4*a*", b"a", b"*c\n"]
+) | st.text("*ab", max_size=4).map(str.encode)
+WORD = st.tuples(st.sampled_from([b"+", b"-"]), PATTERN).map(b"".join) | st.sampled_from(
+    [b"./d", b"./e", b"/f", b"e", b"=x", b"=y", b"t", b"s9", b"z"]
+)
+WORDS = st.lists(WORD, max_size=8) | st.lists(WORD, max_size=8).map(lambda words: [b"t", *words])
+LINE = (
+    st.text("ab*c ", max_size=6).map(str.encode)
+    | st.sampled_from([b"a" * n for n in (973, 974, 975, 999, 1000, 1001, 1500)])
+    | st.sampled_from([b"x" * 173 + b"b", b"x" * 174 + b"b", b"c" * 999 + b"ab", b"x" * 973 + b"b"])
+)
+DATA = st.lists(LINE, max_size=6).map(b"\n".join)
+
+
+def line_by_line(words: list[bytes], data: bytes) -> Outcome:
+    """Run a script as its description reads: each line, each action."""
+    stamped = words[:1] == [b"t"]
+    points = [word[:1] in b"./e=" and bool(word) for word in words]
+    texts = [b"" for _ in words]
+    shown: list[bytes | None] = [None for _ in words]
+    alerts = b""
+    lines = data.split(b"\n")
+    for line in lines if lines[-1] else lines[:-1]:
+        whole = STAMP * stamped + line
+        seen, selected = whole[:1000], True
+        for at, word in enumerate(words):
+            if word[:1] in (b"+", b"-") and match.matches(word[1:], seen):
+                selected = word[:1] == b"+"
+            elif selected and points[at]:
+                if word[:1] == b"e":
+                    alerts += (whole[:200] + b"..." if len(whole) > 200 else whole) + b"\n"
+                elif word[:1] == b"=":
+                    shown[at] = seen + b"\n" * (1001 - len(seen))
+                else:
+                    texts[at] += whole + b"\n"
+    at_outlets = [at for at, word in enumerate(words) if word[:1] in (b".", b"/", b"=")]
+    return [texts[at] for at in at_outlets], [shown[at] for at in at_outlets], alerts
+
+
+def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
+    """Run a script over data in parts of these sizes, again and again."""
+    parsed = script.parse(words)
+    pipe = script.Pipe()
+    parts, at = [], 0
+    while at < len(data):
+        for size in sizes:
+            parts.append(data[at : at + size])
+            at += size
+    outs = [parsed.feed(pipe, part, NOW_NS) for part in parts if part] + [parsed.finish(pipe)]
+    texts, shown = [], []
+    for it in parsed.outlets:
+        is_file = isinstance(it, script.File)
+        texts.append(b"" if is_file else b"".join(out.texts[it.selection] for out in outs))
+        news = [out.shown[it.selection] for out in outs if out.shown[it.selection] is not None]
+        shown.append(news[-1] if is_file and news else None)
+    assert not pipe.is_unfinished()
+    return texts, shown, b"".join(out.alerts for out in outs)
+
+
+@given(WORDS, DATA, st.lists(st.integers(1, 2500), min_size=1, max_size=3))
+@example([b"t", b"-*", b"+*a*", b"./d", b"e", b"+*b*", b"e"], b"a\nb\nab\n\nc", [1])
+@example([b"-*a*", b"./d", b"+*", b"=x", b"e"], b"a" * 1001 + b"\nb", [1000, 1, 1])
+@example([b"-", b"./d"], b"\n\na\n\n", [100])
+@example([b"t", b"-*", b"+*a", b"./d"], b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n", [5000])
+def test_script_feed_is_the_same_line_by_line(
+    words: list[bytes], data: bytes, sizes: list[int]
+) -> None:
+    """However the input is cut, the outcome is that of the plain form."""
+    assert fed(words, data, sizes) == line_by_line(words, data)
+
+
+@given(WORDS, DATA)
+def test_script_feed_at_once_equals_byte_by_byte(words: list[bytes], data: bytes) -> None:
+    """One feed and many give the same."""
+    assert fed(words, data, [len(data) or 1]) == fed(words, data, [1])
+
+
+def test_script_stamp_is_of_the_first_byte() -> None:
+    """A line that came in two reads has the stamp of the first."""
+    parsed, pipe = script.parse([b"t", b"./d"]), script.Pipe()
+    assert parsed.feed(pipe, b"a", NOW_NS).texts == [b""]
+    assert parsed.feed(pipe, b"b\nc\n", NOW_NS + 1000).texts == [
+        STAMP + b"ab\n" + tai.label(NOW_NS + 1000) + b" c\n"
+    ]
+
+
+def test_script_holds_less_than_1000_bytes() -> None:
+    """A line of 100 MB passes through and is never held."""
+    parsed, pipe = script.parse([b"-*b", b"./d"]), script.Pipe()
+    total = 0
+    for _ in range(1600):
+        total += len(parsed.feed(pipe, b"a" * 65536, NOW_NS).texts[0])
+        assert len(pipe.line) < script.SHOWN_BYTES
+    assert total == 1600 * 65536
+    assert parsed.finish(pipe).texts == [b"\n"]
+
+
+@pytest.mark.parametrize(
+    ("words", "size_bytes", "count", "processor"),
+    [
+        ([b"./d"], 99999, 10, None),
+        ([b"s", b"n", b"./d"], 4096, 2, None),
+        ([b"s4095", b"n1", b"./d"], 4096, 2, None),
+        ([b"s4097x9", b"n3.5", b"./d"], 4097, 3, None),
+        ([b"s16777216", b"n4000", b"./d"], 16777215, 4000, None),
+        ([b"s18446744073709556616", b"./d"], 5000, 10, None),
+        ([b"stats", b"none", b"./d"], 4096, 2, None),
+        ([b"s-5000", b"./d"], 4096, 10, None),
+        ([b"!", b"./d"], 99999, 10, b""),
+        ([b"!a b", b"s5000", b"!c", b"./d", b"s6000", b"!x"], 5000, 10, b"c"),
+    ],
+)
+def test_script_parse_gives_the_settings_before_a_directory(
+    words: list[bytes], size_bytes: int, count: int, processor: bytes | None
+) -> None:
+    """Sizes, counts and processors are for the directories that follow, read as C reads them."""
+    [it] = script.parse(words).outlets
+    assert isinstance(it, script.Directory)
+    assert (it.size_bytes, it.count, it.processor) == (size_bytes, count, processor)
+
+
+@pytest.mark.parametrize(
+    ("words", "stamped", "ignored"),
+    [
+        ([], False, []),
+        ([b"t"], True, []),
+        ([b"test", b"./d"], True, []),
+        ([b"./d", b"t"], False, [b"t"]),
+        ([b"t", b"t", b"", b"d/e", b"E"], True, [b"t", b"", b"d/e", b"E"]),
+    ],
+)
+def test_script_parse_names_what_it_ignores(
+    words: list[bytes], stamped: bool, ignored: list[bytes]
+) -> None:
+    """An action that multilog does not know is no error, but it is known to be one."""
+    parsed = script.parse(words)
+    assert (parsed.stamped, list(parsed.ignored)) == (stamped, ignored)
+
+
+def test_script_shares_what_is_selected_alike() -> None:
+    """Outlets between which there is no pattern are decided once."""
+    parsed = script.parse([b"./a", b"=b", b"-*x*", b"./c", b"e", b"./d"])
+    assert [it.selection for it in parsed.outlets] == [0, 0, 1, 1]
+    assert parsed.alerting == (1,)
