@@ -12,10 +12,15 @@ SAID = re.compile(rb"(\d+) ([<>]) (.*)", re.DOTALL)
 
 
 def lines(log: Path) -> list[bytes]:
-    """Read a log directory: archives, which sort by time, then current."""
+    """Read the lines of a log directory, without their labels."""
+    return [line[LABEL:] for line in labelled(log)]
+
+
+def labelled(log: Path) -> list[bytes]:
+    """Read the lines of a log directory: archives, which sort by time, then current."""
     files = [*sorted(log.glob("@*")), log / "previous", log / "current"]
     data = b"".join(file.read_bytes() for file in files if file.exists())
-    return [line[LABEL:] for line in data.split(b"\n") if line]
+    return [line for line in data.split(b"\n") if line]
 
 
 def sessions(log: Path) -> dict[str, set[bytes]]:

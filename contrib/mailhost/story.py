@@ -233,7 +233,7 @@ class Story:
         say(self.host.svstat().rstrip("\n"))
         for name in SERVICES:
             say(f"\nthe end of {name}'s log, in local time:")
-            data = b"\n".join((self.log(name) / "current").read_bytes().split(b"\n")[-SHOWN - 1 :])
+            data = b"".join(line + b"\n" for line in logs.labelled(self.log(name))[-SHOWN:])
             local = self.host.command("tai64nlocal", data=data)
             say(os.fsdecode(local).replace("\r", "").rstrip("\n"))
         say("")
