@@ -71,4 +71,80 @@ DEVIATIONS = (
         "which the kernel limits to 128 kB",
         source="pysvscan/scripts/command",
     ),
+    Deviation(
+        name="supervise-deaf-second",
+        what="a command is heard at once after a start; C hears none for a second",
+        why="svc -d after a start took a second, and said nothing",
+        source="supervise.c trystart(): deepsleep(1)",
+    ),
+    Deviation(
+        name="supervise-repeats",
+        what="why a service does not run is said once, then at growing intervals; C says it each "
+        "second",
+        why="86,400 equal lines a day hide all others",
+        source="supervise.c trystart(), doit()",
+    ),
+    Deviation(
+        name="supervise-fork-failure",
+        what="where no process can be had, the next try is soon, and commands are heard; C sleeps "
+        "60 seconds, deaf",
+        why="a short shortage costs a minute, in which svc -d does nothing",
+        source="supervise.c trystart(): deepsleep(60)",
+    ),
+    Deviation(
+        name="supervise-takes-over",
+        what="a service that runs is taken over after the death of its supervise; C starts a "
+        "second copy",
+        why="two copies fight for the same port, spool or lock",
+        source="supervise.c main(): knows of no process",
+    ),
+    Deviation(
+        name="supervise-links",
+        what="a link in the place of lock, control or ok is refused; C follows it",
+        why="a service's own account may be able to write there, and supervise is root",
+        source="supervise.c main(): open_append(), open_read()",
+    ),
+    Deviation(
+        name="supervise-plain-files",
+        what="control or ok that is no FIFO is refused; C takes it, and is deaf",
+        why="a copy without FIFOs (cp -r, an archive) looked supervised and could not be commanded",
+        source="supervise.c main(): fifo_make() unchecked",
+    ),
+    Deviation(
+        name="supervise-descriptors",
+        what="a service gets the descriptors 0, 1 and 2; C hands on all that it was given",
+        why="a lock or a socket of the shell that started it, held by every service for ever",
+        source="supervise.c trystart()",
+    ),
+    Deviation(
+        name="supervise-internal-signals",
+        what="signals 32 and 33, which belong to the C library, are ignored in a service",
+        why="posix_spawn does it to all its children; programs that use them set them up",
+        source="glibc sysdeps/unix/sysv/linux/spawni.c",
+    ),
+    Deviation(
+        name="svscan-log-label",
+        what="a message about a logger says NAME/log; C says log",
+        why="with two loggers one does not know whose it is",
+        source="svscan.c start(): chdir and supervise log",
+    ),
+    Deviation(
+        name="svscan-term",
+        what="TERM stops all services in order, loggers last; C dies and leaves them",
+        why="nothing else stops a scan directory, and containers are stopped by TERM",
+        source="svscan.c: no signal is handled",
+    ),
+    Deviation(
+        name="svscan-second",
+        what="a second svscan of a directory says so and exits 111; C goes on, and each supervise "
+        "that it starts fails, every 5 s",
+        why="a line per service each 5 s, and pipes that lead nowhere",
+        source="svscan.c main()",
+    ),
+    Deviation(
+        name="svscan-1000",
+        what="any number of services; C refuses the 1001st",
+        why="a table of fixed size",
+        source="svscan.c: #define SERVICES 1000",
+    ),
 )
