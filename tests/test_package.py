@@ -134,12 +134,25 @@ def elsewhere() -> Iterator[Path]:
 def test_command_runs_where_it_is_installed(
     installed: Installed, elsewhere: Path, tmp_path: Path, name: str
 ) -> None:
-    """An interpreter whose path is long or has spaces, for which pip writes another first line."""
+    """An interpreter whose path is long, or has spaces or quotes in it."""
     where = install(elsewhere / name, installed.wheel, installed.base)
     (tmp_path / "env").mkdir()
     words = [where.program("envdir"), "env", where.program("svok"), "missing"]
     message = b"svok: fatal: unable to chdir to missing: file does not exist\n"
     assert run(words, cwd=tmp_path) == Result(111, b"", message)
+
+
+@pytest.mark.parametrize("quoted", ['"{}"', "'{}'", "{}"], ids=["double", "single", "bare"])
+def test_command_reads_what_other_installers_write(
+    installed: Installed, elsewhere: Path, quoted: str
+) -> None:
+    """A /bin/sh line in the interpreter's place, as distlib, installer and uv have it."""
+    for name in ("svok", "pysvscan-interpreter"):
+        shutil.copy(installed.bin / name, elsewhere)
+    python = quoted.format(installed.python)
+    text = f"#!/bin/sh\n'''exec' {python} \"$0\" \"$@\"\n' '''\n"
+    (elsewhere / "pysvscan-interpreter").write_text(text)
+    assert run([str(elsewhere / "svok"), "."], cwd="/") == Result(100, b"", b"")
 
 
 def test_pysvscan_names_its_version(installed: Installed, tmp_path: Path) -> None:

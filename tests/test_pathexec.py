@@ -140,6 +140,14 @@ def test_chain_hands_variables_on(installed: Installed, tmp_path: Path) -> None:
     assert result.err == b"envdir: fatal: unable to run show: file does not exist\n"
 
 
+def test_become_gives_back_what_python_ignores(installed: Installed, tmp_path: Path) -> None:
+    """Whoever ignores SIGPIPE or SIGXFSZ at the last moment, the program gets them as we did."""
+    words = [b"grep", b"SigIgn", b"/proc/self/status"]
+    code = f"from pysvscan.pathexec import given; given().run({words!r})"
+    result = run([str(installed.python), "-I", "-c", code], cwd=tmp_path)
+    assert result.out.split() == [b"SigIgn:", b"0" * 16]
+
+
 LIMITED = """
 import resource, sys
 from pysvscan.pathexec import given
