@@ -96,8 +96,7 @@ def follow_hosted(svscan: str, where: Path, cases: Sequence[Case]) -> list[list[
         make_service(where / str(number), *case.fatal, down=case.down)
         for number, case in enumerate(cases)
     ]
-    with ExitStack() as stack:
-        stack.enter_context(scan(svscan, where))
+    with ExitStack() as stack, scan(svscan, where):
 
         def one(number: int) -> list[Look]:
             service = Supervised(paths[number], None)
@@ -172,7 +171,7 @@ def drive(svscan: str, programs: dict[str, str], where: Path) -> list[bytes]:
     path = make_service(where / "a", "t")
     log = make_service(path / "log", down=True)
     said = []
-    with scan(svscan, where), ExitStack() as stack:
+    with ExitStack() as stack, scan(svscan, where):
         services = [Supervised(path, None), Supervised(log, None)]
         for service in services:
             stack.callback(service.close)
