@@ -229,6 +229,21 @@ def test_chain_changes_account_as_a_whole(installed: Installed, nobody_path: Pat
 
 
 @pytest.mark.root
+def test_chain_logs_under_another_account(
+    installed: Installed, nobody: str, nobody_path: Path
+) -> None:
+    """`envdir env setuidgid nobody multilog t ./log`, as in a log/run, leaves its files."""
+    (nobody_path / "env").mkdir()
+    shutil.chown(nobody_path, nobody)
+    chain = [installed.program(name) for name in ("envdir", "setuidgid", "multilog")]
+    words = [chain[0], "./env", chain[1], nobody, chain[2], "t", "./log"]
+    assert run(words, cwd=nobody_path, stdin=b"a\nb\n") == Result(0, b"", b"")
+    current = nobody_path / "log/current"
+    assert [line[26:] for line in current.read_bytes().splitlines()] == [b"a", b"b"]
+    assert current.owner() == nobody
+
+
+@pytest.mark.root
 def test_setuidgid_shows_in_proc(installed: Installed, nobody_path: Path) -> None:
     """The child has no group but the account's, and the environment that root gave."""
     words = [installed.program("setuidgid"), "nobody", "/bin/cat", "/proc/self/environ"]
