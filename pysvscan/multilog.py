@@ -12,7 +12,7 @@ import time
 from _signal import SIG_IGN, SIGALRM, SIGCHLD, SIGTERM, SIGXFSZ, set_wakeup_fd, signal
 
 from pysvscan import cyclog, pathexec, strerr
-from pysvscan.core.script import Directory, Output, Pipe, Script
+from pysvscan.core.script import Output, Pipe, Script
 
 READ_BYTES = 65536
 NEWLINE = b"\n"
@@ -38,7 +38,7 @@ class Multilog:
     """One multilog.
 
     Attributes:
-        outlets: in the script's order; logs: the directories among them.
+        outlets: the files and the logs; all that is open, in the order that it was opened.
         due_ns: of each outlet that is stuck, when to try again (monotonic).
     """
 
@@ -46,6 +46,7 @@ class Multilog:
         self.script = script
         self.pipe = Pipe()
         self.outlets: list[Outlet] = []
+        self.files: list[cyclog.StatusFile] = []
         self.logs: list[cyclog.Cyclog] = []
         self.due_ns: dict[Outlet, int] = {}
         self.term_ns = 0  # when TERM came (monotonic); 0 means it did not
@@ -88,14 +89,14 @@ class Multilog:
         return 0
 
     def open(self, chain: pathexec.Chain) -> None:
-        """Open the directories and files one by one, and recover what a crash left."""
-        for it in self.script.outlets:
-            if isinstance(it, Directory):
-                log = cyclog.Cyclog(it.path, it.size_bytes, it.count, it.processor, chain)
-                self.logs.append(log)
-                self.outlets.append(log)
-            else:
-                self.outlets.append(cyclog.StatusFile(it.path))
+        """Open the files, then the directories one by one, and recover what a crash left."""
+        for file in self.script.files:
+            self.files.append(cyclog.StatusFile(file.path))
+        self.outlets += self.files
+        for it in self.script.directories:
+            log = cyclog.Cyclog(it.path, it.size_bytes, it.count, it.processor, chain)
+            self.logs.append(log)
+            self.outlets.append(log)
             self.settle()
 
     def log(self) -> None:
@@ -145,13 +146,12 @@ class Multilog:
         """Hand out what a chunk asks for."""
         if out.alerts:
             complain(out.alerts)
-        for it, outlet in zip(self.script.outlets, self.outlets, strict=False):
-            if isinstance(it, Directory):
-                data: bytes | None = out.texts[it.selection]
-            else:
-                data = out.shown[it.selection]
-            if data:
-                outlet.put(data)
+        for file, record in zip(self.files, out.shown, strict=False):
+            if record:
+                file.put(record)
+        for log, it in zip(self.logs, self.script.directories, strict=False):
+            if out.texts[it.selection]:
+                log.put(out.texts[it.selection])
 
     # Waiting.
 

@@ -135,13 +135,13 @@ class Directory:
 
 
 class File:
-    """One `=file` of a script: it shows the last selected line."""
+    """One `=file` of a script: it shows the last line that one of its selections takes."""
 
-    __slots__ = ("path", "selection")
+    __slots__ = ("path", "selections")
 
-    def __init__(self, path: bytes, selection: int) -> None:
+    def __init__(self, path: bytes) -> None:
         self.path = path
-        self.selection = selection
+        self.selections: list[int] = []  # more than one where the script names it again
 
 
 class Pipe:
@@ -168,15 +168,15 @@ class Output:
 
     Attributes:
         texts: per selection, the bytes for each of its directories.
-        shown: per selection, the last line for each of its =files, None if there is no new one.
+        shown: per =file, what it holds from now on, None if there is no new line for it.
         alerts: the bytes for stderr.
     """
 
     __slots__ = ("alerts", "shown", "texts")
 
-    def __init__(self, selections: int) -> None:
+    def __init__(self, selections: int, files: int) -> None:
         self.texts: list[bytes] = [b""] * selections
-        self.shown: list[bytes | None] = [None] * selections
+        self.shown: list[bytes | None] = [None] * files
         self.alerts = b""
 
 
@@ -186,28 +186,38 @@ class Script:
     Attributes:
         stamped: `t`: each line begins with a TAI64N label.
         selections: one per point of the script where something is written.
-        outlets: directories and =files in the script's order.
+        directories: in the script's order.
+        files: the =files, likewise.
         alerting: of each `e`, which selection.
         ignored: the words that ask for nothing; the C multilog ignores them silently.
     """
 
-    __slots__ = ("alerting", "ignored", "outlets", "selections", "showing", "stamped", "writing")
+    __slots__ = (
+        "alerting",
+        "directories",
+        "files",
+        "ignored",
+        "selections",
+        "stamped",
+        "writing",
+    )
 
     def __init__(
         self,
         stamped: bool,
         selections: list[Selection],
-        outlets: list[Directory | File],
+        directories: list[Directory],
+        files: list[File],
         alerting: list[int],
         ignored: list[bytes],
     ) -> None:
         self.stamped = stamped
         self.selections = tuple(selections)
-        self.outlets = tuple(outlets)
+        self.directories = tuple(directories)
+        self.files = tuple(files)
         self.alerting = tuple(alerting)
         self.ignored = tuple(ignored)
-        self.writing = {it.selection for it in outlets if isinstance(it, Directory)}
-        self.showing = {it.selection for it in outlets if isinstance(it, File)}
+        self.writing = frozenset(it.selection for it in directories)
 
     def feed(self, pipe: Pipe, data: bytes, now_ns: int) -> Output:
         """Run the script over what was read.
@@ -217,7 +227,7 @@ class Script:
             data: one read, cut anywhere.
             now_ns: the time of the read, for the lines that begin in it.
         """
-        out = Output(len(self.selections))
+        out = Output(len(self.selections), len(self.files))
         if pipe.is_unfinished():
             data = self.go_on(pipe, data, out)
         stamp = tai.label(now_ns) + b" " if self.stamped else b""
@@ -230,7 +240,7 @@ class Script:
 
     def finish(self, pipe: Pipe) -> Output:
         """Give the unfinished line its newline; to be called when no more will be read."""
-        out = Output(len(self.selections))
+        out = Output(len(self.selections), len(self.files))
         if pipe.is_unfinished():
             self.go_on(pipe, b"\n", out)
         return out
@@ -263,9 +273,9 @@ class Script:
         """Decide one line for every selection, and do all but write it."""
         kept = [selection.keeps(line) for selection in self.selections]
         out.alerts += alert(line) * sum(kept[which] for which in self.alerting)
-        for which in self.showing:
-            if kept[which]:
-                out.shown[which] = record(line)
+        for at, file in enumerate(self.files):
+            if any(kept[which] for which in file.selections):
+                out.shown[at] = record(line)
         return kept
 
     def emit(self, text: bytes, kept: list[bool], out: Output) -> None:
@@ -279,10 +289,10 @@ class Script:
         found = [selection.spans(data, stamp) for selection in self.selections]
         for which in self.writing:
             out.texts[which] += stamp_lines(cut(data, found[which]), stamp)
-        for which in self.showing:
-            if found[which]:
-                end = found[which][-1][1] - 1
-                out.shown[which] = record(stamp + data[data.rfind(b"\n", 0, end) + 1 : end])
+        for at, file in enumerate(self.files):
+            end = max(found[which][-1][1] if found[which] else 0 for which in file.selections) - 1
+            if end >= 0:
+                out.shown[at] = record(stamp + data[data.rfind(b"\n", 0, end) + 1 : end])
         if self.alerting:
             out.alerts += self.alert_lines(data, stamp, found)
 
@@ -343,7 +353,8 @@ def parse(words: list[bytes]) -> Script:
     size_bytes, count, processor = DEFAULT_SIZE, DEFAULT_COUNT, None
     patterns: list[tuple[bool, bytes]] = []
     selections: dict[int, Selection] = {}  # by how many patterns came before
-    outlets: list[Directory | File] = []
+    directories: list[Directory] = []
+    files: dict[bytes, File] = {}
     alerting: list[int] = []
     ignored: list[bytes] = []
     for word in words[1:] if stamped else words:
@@ -363,9 +374,11 @@ def parse(words: list[bytes]) -> Script:
         elif action == b"e":
             alerting.append(which)
         elif action == b"=":
-            outlets.append(File(rest, which))
+            files.setdefault(rest, File(rest)).selections.append(which)
         elif action in (b".", b"/"):
-            outlets.append(Directory(word, size_bytes, count, processor, which))
+            directories.append(Directory(word, size_bytes, count, processor, which))
         else:
             ignored.append(word)
-    return Script(stamped, list(selections.values()), outlets, alerting, ignored)
+    return Script(
+        stamped, list(selections.values()), directories, list(files.values()), alerting, ignored
+    )

@@ -32,6 +32,7 @@ def line_by_line(words: list[bytes], data: bytes) -> Outcome:
     texts = [b"" for _ in words]
     shown: list[bytes | None] = [None for _ in words]
     alerts = b""
+    files = list(dict.fromkeys(word for word in words if word[:1] == b"="))
     lines = data.split(b"\n")
     for line in lines if lines[-1] else lines[:-1]:
         whole = STAMP * stamped + line
@@ -43,11 +44,11 @@ def line_by_line(words: list[bytes], data: bytes) -> Outcome:
                 if word[:1] == b"e":
                     alerts += (whole[:200] + b"..." if len(whole) > 200 else whole) + b"\n"
                 elif word[:1] == b"=":
-                    shown[at] = seen + b"\n" * (1001 - len(seen))
+                    shown[files.index(word)] = seen + b"\n" * (1001 - len(seen))
                 else:
                     texts[at] += whole + b"\n"
-    at_outlets = [at for at, word in enumerate(words) if word[:1] in (b".", b"/", b"=")]
-    return [texts[at] for at in at_outlets], [shown[at] for at in at_outlets], alerts
+    directories = [at for at, word in enumerate(words) if word[:1] in (b".", b"/")]
+    return [texts[at] for at in directories], shown[: len(files)], alerts
 
 
 def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
@@ -60,12 +61,10 @@ def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
             parts.append(data[at : at + size])
             at += size
     outs = [parsed.feed(pipe, part, NOW_NS) for part in parts if part] + [parsed.finish(pipe)]
-    texts, shown = [], []
-    for it in parsed.outlets:
-        is_file = isinstance(it, script.File)
-        texts.append(b"" if is_file else b"".join(out.texts[it.selection] for out in outs))
-        news = [out.shown[it.selection] for out in outs if out.shown[it.selection] is not None]
-        shown.append(news[-1] if is_file and news else None)
+    texts = [b"".join(out.texts[it.selection] for out in outs) for it in parsed.directories]
+    shown: list[bytes | None] = [None for _ in parsed.files]
+    for out in outs:
+        shown = [new or old for new, old in zip(out.shown, shown, strict=True)]
     assert not pipe.is_unfinished()
     return texts, shown, b"".join(out.alerts for out in outs)
 
@@ -74,6 +73,7 @@ def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
 @example([b"t", b"-*", b"+*a*", b"./d", b"e", b"+*b*", b"e"], b"a\nb\nab\n\nc", [1])
 @example([b"-*a*", b"./d", b"+*", b"=x", b"e"], b"a" * 1001 + b"\nb", [1000, 1, 1])
 @example([b"-", b"./d"], b"\n\na\n\n", [100])
+@example([b"-*a*", b"./d"], b"b\nb\na\na\nb\na\n", [100])
 @example([b"t", b"-*", b"+*a", b"./d"], b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n", [5000])
 def test_script_feed_is_the_same_line_by_line(
     words: list[bytes], data: bytes, sizes: list[int]
@@ -127,8 +127,7 @@ def test_script_parse_gives_the_settings_before_a_directory(
     words: list[bytes], size_bytes: int, count: int, processor: bytes | None
 ) -> None:
     """Sizes, counts and processors are for the directories that follow, read as C reads them."""
-    [it] = script.parse(words).outlets
-    assert isinstance(it, script.Directory)
+    [it] = script.parse(words).directories
     assert (it.size_bytes, it.count, it.processor) == (size_bytes, count, processor)
 
 
@@ -153,5 +152,12 @@ def test_script_parse_names_what_it_ignores(
 def test_script_shares_what_is_selected_alike() -> None:
     """Outlets between which there is no pattern are decided once."""
     parsed = script.parse([b"./a", b"=b", b"-*x*", b"./c", b"e", b"./d"])
-    assert [it.selection for it in parsed.outlets] == [0, 0, 1, 1]
+    assert [it.selection for it in parsed.directories] == [0, 1, 1]
+    assert [it.selections for it in parsed.files] == [[0]]
     assert parsed.alerting == (1,)
+
+
+def test_script_file_named_twice_shows_the_last_line_of_both() -> None:
+    """A later word for the same file writes over what an earlier one wrote, line by line."""
+    parsed = script.parse([b"=f", b"-*x*", b"=f"])
+    assert parsed.feed(script.Pipe(), b"a\nx\n", NOW_NS).shown == [script.record(b"x")]
