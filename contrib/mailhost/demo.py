@@ -9,29 +9,38 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from types import FrameType
 
-from build import Fatal, build, plan
+from build import BIN, Fatal, build, plan
 from host import Host
 from report import PATIENCE_S, say
 from story import Story
 
 
 def wait_for_interrupt(host: Host) -> None:
-    """Say how to watch, then wait for Ctrl-C."""
+    """Say how to watch, then wait for Ctrl-C, which may come while we still speak.
+
+    Asking again and again: a signal that comes right before a call that blocks is not seen in it.
+    """
+    try:
+        introduce(host)
+        while host.is_running():
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        say("")
+
+
+def introduce(host: Host) -> None:
+    """Say where everything is and how to watch it."""
     plan = host.plan
     say(f"SMTP on {plan.address} port {plan.smtp_port}, POP3 on port {plan.pop3_port}; users:")
     say(f"    {', '.join(f'{user} ({password})' for user, password in plan.passwords.items())}")
     say("Watch it from another terminal, stop it with Ctrl-C here:")
-    say(f"    PATH={plan.path.split(':')[0]}:$PATH; cd {host.scan}")
+    say(f"    PATH={BIN}:$PATH; cd {host.scan}")
     say("    svstat */ */log; tail -F smtp/log/main/current | tai64nlocal; svc -t smtp")
-    try:
-        while True:
-            signal.pause()
-    except KeyboardInterrupt:
-        say("")
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:

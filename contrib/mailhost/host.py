@@ -75,6 +75,10 @@ class Host:
             )
         self.sessions.append(self.svscan.pid)
 
+    def is_running(self) -> bool:
+        """Tell whether svscan lives."""
+        return self.svscan is not None and self.svscan.poll() is None
+
     def command(self, *words: str, data: bytes | None = None) -> bytes:
         """Run a command in the scan directory and give what it prints."""
         program = shutil.which(words[0], path=self.plan.path) or words[0]
