@@ -127,8 +127,15 @@ class Scan:
 
     def look(self) -> None:
         """Have svscan look at everything, and wait until it has."""
+        wait_until(self.listens)
         self.process.send_signal(signal.SIGHUP)
         self.barrier()
+
+    def listens(self) -> bool:
+        """Say whether svscan is so far that HUP does not end it."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        caught = next(line for line in lines if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) & 1 << signal.SIGHUP - 1)
 
     def barrier(self) -> None:
         """Wait until svscan has served what came before: a new link starts a service after it."""

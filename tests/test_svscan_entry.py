@@ -1,0 +1,404 @@
+"""svscan: directories that come, go, are renamed, replaced, copied; and loggers that come later."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pysvscan.core import identity
+from tests import scan
+from tests.scan import (
+    LOGGER,
+    SLEEP,
+    Scan,
+    command,
+    executable,
+    is_alive,
+    is_supervised,
+    pid,
+    scanning,
+    service,
+    untouched,
+    wait_up,
+)
+from tests.wait import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Scan]:
+    """Run svscan with three services; the two good ones keep their processes."""
+    path = tmp_path / "service"
+    with scanning(path, "one", "good", "fine") as found, untouched(found, "good", "fine"):
+        yield found
+
+
+# gone, renamed, replaced
+
+
+def test_directory_that_vanishes_keeps_its_service(running: Scan) -> None:
+    """A removed directory's service runs on, as in C, and nothing is said of it."""
+    before = pid(running.path / "one")
+    shutil.rmtree(running.path / "one")
+    running.look()
+    assert is_alive(before)
+    assert running.lines() == []
+
+
+def test_directory_that_comes_again_starts(running: Scan) -> None:
+    """A new directory of an old name is another service; the old one is not ended."""
+    before = pid(running.path / "one")
+    shutil.rmtree(running.path / "one")
+    service(running.path.with_name("new"))
+    running.path.with_name("new").rename(running.path / "one")
+    after = wait_up(running.path / "one", but=before)
+    assert is_alive(before)
+    assert is_alive(after)
+
+
+def test_directory_that_is_replaced_starts_beside(running: Scan, tmp_path: Path) -> None:
+    """Where another directory takes the name, both run; the old one obeys until x."""
+    before = pid(running.path / "one")
+    (running.path / "one").rename(tmp_path / "old")
+    service(tmp_path / "new").rename(running.path / "one")
+    after = wait_up(running.path / "one", but=before)
+    assert is_alive(before)
+    command(tmp_path / "old", b"dx")
+    wait_until(lambda: not is_supervised(tmp_path / "old"))
+    running.look()
+    assert (pid(running.path / "one"), pid(tmp_path / "old")) == (after, 0)
+
+
+@pytest.mark.parametrize("name", ["two", ".one"])
+def test_directory_that_is_renamed_is_the_same(running: Scan, name: str) -> None:
+    """A new name, be it one with a dot, restarts nothing; commands go to the new name."""
+    before = pid(running.path / "one")
+    (running.path / "one").rename(running.path / name)
+    running.look()
+    with untouched(running, name):
+        assert pid(running.path / name) == before
+    command(running.path / name, b"d")
+    wait_until(lambda: pid(running.path / name) == 0)
+
+
+def test_directory_with_two_names_is_one_service(running: Scan) -> None:
+    """A second name, by a link, starts nothing; the first may go."""
+    before = pid(running.path / "one")
+    (running.path / "two").symlink_to("one")
+    running.look()
+    (running.path / "one").rename(running.path.with_name("elsewhere"))
+    (running.path / "two").unlink()
+    (running.path / "two").symlink_to("../elsewhere")
+    running.look()
+    assert pid(running.path / "two") == before
+
+
+def test_directory_removed_by_the_book_is_forgotten(running: Scan, tmp_path: Path) -> None:
+    """`rm link; svc -dx .`: no descriptor is left, and nothing comes back."""
+    outside = service(tmp_path / "outside", SLEEP, LOGGER)
+    (running.path / "linked").symlink_to(outside)
+    wait_up(outside)
+    wait_up(outside / "log")
+    assert held(running, outside)
+    (running.path / "linked").unlink()
+    running.look()
+    command(outside, b"dx")
+    command(outside / "log", b"dx")
+    wait_until(lambda: not is_supervised(outside) and not is_supervised(outside / "log"))
+    wait_until(lambda: not held(running, outside))
+    running.look()
+    assert pid(outside) == pid(outside / "log") == 0
+
+
+def held(running: Scan, path: Path) -> list[str]:
+    """List what svscan has open at a path and below."""
+    descriptors = Path(f"/proc/{running.process.pid}/fd")
+    links = []
+    for name in os.listdir(descriptors):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            links.append(os.readlink(descriptors / name))
+    return [link for link in links if link.startswith(str(path))]
+
+
+def test_directory_listed_is_taken_anew_after_x(running: Scan) -> None:
+    """X on a listed service: gone at once, and back at the next look."""
+    where = running.path / "one"
+    before = pid(where)
+    command(where, b"dx")
+    wait_until(lambda: not is_supervised(where))
+    assert not is_alive(before)
+    wait_up(where, but=before)  # by itself, at the tick
+
+
+# what is no directory
+
+
+def test_link_that_dangles_is_said_once(running: Scan, tmp_path: Path) -> None:
+    """C's line, once however often it is looked at; once its target is there, it starts."""
+    (running.path / "broken").symlink_to(tmp_path / "target")
+    for _ in range(3):
+        running.look()
+    assert running.lines() == ["svscan: warning: unable to stat broken: file does not exist"]
+    service(tmp_path / "target")
+    wait_up(tmp_path / "target")
+
+
+def test_link_loop_is_said_once(running: Scan) -> None:
+    """A link to itself is named with its cause."""
+    (running.path / "loop").symlink_to("loop")
+    for _ in range(2):
+        running.look()
+    assert running.lines() == ["svscan: warning: unable to stat loop: symbolic link loop"]
+
+
+def test_file_is_passed_over(running: Scan) -> None:
+    """A file is no service, as in C; a directory in its place is one."""
+    (running.path / "file").write_text("notes\n")
+    os.mkfifo(running.path / "fifo")
+    running.look()
+    assert running.lines() == []
+    (running.path / "file").unlink()
+    service(running.path / "file")
+    wait_up(running.path / "file")
+
+
+# new ones
+
+
+@pytest.mark.parametrize("how", ["link", "rename"])
+def test_complete_directory_starts_at_once(running: Scan, tmp_path: Path, how: str) -> None:
+    """A link, or a directory moved in, does not wait for quiet: it is up before one made in place.
+
+    That one was begun before, and is complete only 1 s after its last change.
+    """
+    service(running.path / "in-place")
+    outside = service(tmp_path / "outside")
+    inside = running.path / "inside"
+    if how == "link":
+        inside.symlink_to(outside)
+    else:
+        outside.rename(inside)
+    wait_up(inside)
+    assert pid(running.path / "in-place") == 0 or stamp(inside) < stamp(running.path / "in-place")
+    wait_up(running.path / "in-place")
+
+
+def stamp(where: Path) -> int:
+    """Give the moment of a service's start."""
+    found = scan.status(where)
+    assert found
+    return found.since_ns
+
+
+def test_directory_copied_in_has_its_log_each_time(running: Scan, tmp_path: Path) -> None:
+    """`cp -a` of a complete logged service, 50 times: every line arrives in its log."""
+    model = service(tmp_path / "model", f"echo hello from $$; {SLEEP}", LOGGER)
+    copies = [running.path / f"copy{number}" for number in range(50)]
+    for at in range(0, 50, 10):
+        started = [subprocess.Popen(["cp", "-a", model, copy]) for copy in copies[at : at + 10]]
+        assert [process.wait() for process in started] == [0] * 10
+    for copy in copies:
+        line = f"hello from {wait_up(copy)}\n"
+        wait_until(lambda copy=copy, line=line: read(copy / "log/main/current") == line)
+
+
+def read(path: Path) -> str:
+    """Read a file, empty while there is none."""
+    return path.read_text() if path.exists() else ""
+
+
+def test_directory_copied_while_running_is_another_service(running: Scan) -> None:
+    """A copy made with its supervise/ does not claim the original's process; both run."""
+    one, copy = running.path / "one", running.path / "copy"
+    with untouched(running, "one"):
+        subprocess.run(["cp", "-a", one, copy], check=True)
+        after = wait_up(copy, but=pid(one))
+        command(copy, b"d")
+        wait_until(lambda: pid(copy) == 0)
+        assert not is_alive(after)
+    recorded = identity.unpack((one / "supervise/child").read_bytes())
+    assert recorded.pid == pid(one)
+
+
+def test_directory_made_slowly_waits_for_run(running: Scan) -> None:
+    """Without run, nothing is said before the patience of 5 s is over; with it, it starts."""
+    where = running.path / "slow"
+    where.mkdir()
+    running.look()
+    (where / "env").mkdir()
+    executable(where / "run", SLEEP)
+    wait_up(where)
+    assert running.lines() == []
+
+
+# loggers
+
+
+def test_log_that_comes_later_joins_at_the_next_start(running: Scan) -> None:
+    """The running service is left alone; at its next start its lines go to the new logger."""
+    where = running.path / "one"
+    executable(where / "run", f"echo hello; {SLEEP}")
+    with untouched(running, "one"):
+        service(where / "log", LOGGER)
+        running.look()
+        assert not is_supervised(where / "log")
+    command(where, b"t")
+    wait_until(lambda: read(where / "log/main/current") == "hello\n")
+    assert running.lines() == []
+
+
+def test_log_that_is_a_file_is_said_once(running: Scan, tmp_path: Path) -> None:
+    """As in C, `log` makes a pipe whatever it is; a directory in its place gets what waited."""
+    outside = service(tmp_path / "outside", f"echo hello; {SLEEP}")
+    (outside / "log").touch()
+    (running.path / "logged").symlink_to(outside)
+    for _ in range(3):
+        running.look()
+    assert running.lines() == ["supervise: fatal: unable to chdir to logged/log: not a directory"]
+    with untouched(running, "logged"):
+        (outside / "log").unlink()
+        service(tmp_path / "log", LOGGER).rename(outside / "log")
+        running.look()
+        wait_until(lambda: read(outside / "log/main/current") == "hello\n")
+
+
+def test_log_that_is_empty_is_said_once(running: Scan, tmp_path: Path) -> None:
+    """The logger cannot start, the service runs; a log/run that comes gets what waited."""
+    outside = service(tmp_path / "outside", f"echo hello; {SLEEP}")
+    (outside / "log").mkdir()
+    (running.path / "logged").symlink_to(outside)
+    line = "supervise: fatal: unable to start logged/log/run: file does not exist"
+    running.wait_said(line)
+    with untouched(running, "logged"):
+        running.look()
+        assert running.lines() == [line]
+        executable(outside / "log/run", LOGGER)
+        wait_until(lambda: read(outside / "log/main/current") == "hello\n")
+
+
+def test_log_that_vanishes_is_made_anew(running: Scan, tmp_path: Path) -> None:
+    """A removed log directory leaves service and logger running; after x a new one is taken."""
+    outside = service(tmp_path / "outside", "while :; do echo hello; sleep 1; done", LOGGER)
+    (running.path / "logged").symlink_to(outside)
+    wait_up(outside)
+    logger = wait_up(outside / "log")
+    with untouched(running, "logged"):
+        (outside / "log").rename(tmp_path / "old")
+        running.look()
+        assert is_alive(logger)
+        service(tmp_path / "log", LOGGER).rename(outside / "log")
+        command(tmp_path / "old", b"dx")
+        wait_until(lambda: not is_alive(logger))
+        running.look()
+        wait_until(lambda: "hello\n" in read(outside / "log/main/current"))
+
+
+def test_log_pipe_that_cannot_be_made_is_said(running: Scan, tmp_path: Path) -> None:
+    """A file where the pipe should be: the service runs without, and joins when that is gone."""
+    outside = service(tmp_path / "outside", f"echo hello; {SLEEP}", LOGGER)
+    (outside / "supervise").mkdir()
+    (outside / "supervise/pipe").touch()
+    (running.path / "logged").symlink_to(outside)
+    wait_up(outside)
+    line = "supervise: fatal: unable to read logged/supervise/pipe: not a FIFO"
+    assert running.lines() == [line]
+    (outside / "supervise/pipe").unlink()
+    command(outside, b"k")
+    wait_until(lambda: read(outside / "log/main/current") == "hello\n")
+    assert running.lines() == [line]
+
+
+# names
+
+
+NAMES = (
+    b"new\nline",
+    b"\xff\xfe not utf-8",
+    b"-dash",
+    b"a" * 255,
+    b"sp ace",
+    b"$(id)",
+    b"'",
+    b"\\",
+)
+
+
+def test_names_of_any_bytes_are_services(tmp_path: Path) -> None:
+    """Whatever a name's bytes: it starts, by inotify too, obeys, and is named as it is."""
+    path = tmp_path / "service"
+    service(tmp_path / "outside", f"echo hello; {SLEEP}", LOGGER)
+    with scanning(path, "good") as found, untouched(found, "good"):
+        where = [path / os.fsdecode(name) for name in NAMES]
+        for new in where:
+            shutil.copytree(tmp_path / "outside", new)
+        for new in where:
+            wait_up(new)
+            wait_until(lambda new=new: read(new / "log/main/current") == "hello\n")
+        (path / os.fsdecode(b"bad\xff")).symlink_to("nowhere")
+        found.look()
+        line = b"svscan: warning: unable to stat bad\xff: file does not exist\n"
+        assert found.said.read_bytes() == line
+
+
+# the scan directory
+
+
+def test_second_svscan_says_so(running: Scan) -> None:
+    """It exits 111 with a clear line, and touches nothing."""
+    second = subprocess.run(running.program, capture_output=True, timeout=60)
+    line = f"svscan: fatal: unable to lock {running.path}, another svscan runs there"
+    assert (second.returncode, second.stderr.decode()) == (111, f"{line}: temporary failure\n")
+
+
+def test_scan_directory_that_is_missing_is_said(tmp_path: Path) -> None:
+    """As any command, with 111."""
+    got = subprocess.run([*scan.OURS, "svscan", "nowhere"], cwd=tmp_path, capture_output=True)
+    line = b"svscan: fatal: unable to chdir to nowhere: file does not exist\n"
+    assert (got.returncode, got.stderr) == (111, line)
+
+
+def test_svscan_that_was_killed_finds_all_again(tmp_path: Path) -> None:
+    """A new svscan takes over what runs, each process as it was."""
+    path = tmp_path / "service"
+    service(path / "logged", SLEEP, LOGGER)
+    with scanning(path, "one") as found:
+        with untouched(found, "one", "logged", "logged/log"):
+            found.process.kill()
+            found.process.wait()
+            found.start()
+            wait_until(lambda: is_supervised(path / "logged/log"))
+            found.look()
+        before = found.pids("one", "logged", "logged/log")
+        assert found.stop() == 0
+        assert not any(is_alive(number) for number in before)
+        assert found.lines() == []
+        found.start()
+
+
+def test_tick_finds_new_directories_without_inotify(tmp_path: Path) -> None:
+    """With no inotify instance left: said once, and found at the next tick of 5 s."""
+    program = (*scan.OURS[:2], "-c", WITHOUT_INOTIFY)
+    with scanning(tmp_path / "service", "good", program=program) as found:
+        with untouched(found, "good"):
+            service(tmp_path / "service/new", SLEEP, LOGGER)
+            wait_up(tmp_path / "service/new")
+            wait_up(tmp_path / "service/new/log")
+        reason = "fs.inotify.max_user_instances, or the limit of descriptors, is reached"
+        line = f"svscan: warning: unable to use inotify, looking every 5 s: {reason}"
+        assert found.lines() == [line]
+
+
+WITHOUT_INOTIFY = """
+import sys
+from pysvscan import watch
+def none(self):
+    raise OSError(watch.REASONS[24])
+watch.Watch.open = none
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
