@@ -1,0 +1,1 @@
+"""Supervisors killed at random: no service is lost, forgotten, or started twice."""
