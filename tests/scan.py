@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -129,6 +130,7 @@ class Scan:
         """Have svscan look at everything, and wait until it has."""
         wait_until(self.listens)
         self.process.send_signal(signal.SIGHUP)
+        self.barrier()  # the signal has arrived now, if not before the link
         self.barrier()
 
     def listens(self) -> bool:
@@ -142,12 +144,23 @@ class Scan:
         self.barriers += 1
         outside = self.path.with_name(f"{self.path.name}.barriers") / str(self.barriers)
         service(outside)
+        if "user" in self.settings:
+            shutil.chown(outside, self.settings["user"])
         (self.path / f"barrier{self.barriers}").symlink_to(outside)
         wait_up(outside)
 
     def pids(self, *names: str) -> list[int]:
         """Give the pids of services, once they are up."""
         return [wait_up(self.path / name) for name in names]
+
+    def stop_service(self, where: Path) -> None:
+        """End a service, and have svscan let go of it."""
+        for link in self.path.iterdir():
+            if link.is_symlink() and link.resolve() == where.resolve():
+                link.unlink()
+        self.look()
+        command(where, b"dx")
+        wait_until(lambda: not is_supervised(where))
 
     def wait_end(self, timeout_s: float = 60) -> int:
         """Wait until svscan has ended; give its exit code."""
