@@ -20,7 +20,7 @@ USAGE = (
 
 
 def main(argv: list[bytes], _chain: "Chain") -> int:
-    """Write each letter once, in the order given, to each control; what fails is a warning, exit 0."""
+    """Write each letter once, in order, to each control; what fails is a warning, the exit 0."""
     signal(SIGPIPE, SIG_IGN)  # a supervise that dies meanwhile is a warning, the next one is served
     try:
         options, directories = sgetopt.parse(argv[1:], LETTERS)
