@@ -163,5 +163,6 @@ def difference(mail: Mail, message: EmailMessage) -> str:
         return f"{mail.subject}: the text differs"
     attached = [part.get_payload(decode=True) for part in message.iter_attachments()]
     if attached != ([mail.attachment] if mail.attachment else []):
-        return f"{mail.subject}: the attachment differs"
+        sizes = [len(part) for part in attached if isinstance(part, bytes)]
+        return f"{mail.subject}: the attachment differs, {sizes} bytes"
     return ""

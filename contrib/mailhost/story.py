@@ -14,6 +14,9 @@ from mail import Mail, Post
 from report import Report, say
 
 ATTACHMENT_BYTES = 1_000_000
+START = (
+    b"attachment\n"  # swaks takes content that begins like "-" and NUL for the name of its stdin
+)
 TRICKY = ".a line with a dot\n..with two\n.\n\nGr\u00fc\u00dfe " + 70 * "x"
 QMAIL = ("send", "lspawn", "rspawn", "clean")
 SHOWN = 8  # lines of each log
@@ -54,7 +57,7 @@ class Story:
         """Send a few mails, one large, and fetch them."""
         post = self.post
         self.sent(post.compose("alice", "A first mail."), post.send)
-        attachment = secrets.token_bytes(ATTACHMENT_BYTES)
+        attachment = START + secrets.token_bytes(ATTACHMENT_BYTES - len(START))
         self.sent(post.compose("alice", "With 1 MB attached.", attachment), post.send)
         self.sent(post.compose("bob", TRICKY), post.send_smtplib)
         for user in USERS:
