@@ -326,6 +326,7 @@ class Cyclog:
         """In the child: become the processor, or say why not."""
         command = self.processor or b""
         try:
+            os.close(self.lock_fd)  # the lock must not outlive the parent, were it killed now
             set_wakeup_fd(-1)  # it is the parent's
             signal(SIGTERM, SIG_DFL)
             signal(SIGALRM, SIG_DFL)
