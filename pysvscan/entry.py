@@ -4,6 +4,7 @@ The pipe is a named FIFO in the service's `supervise/`: our holder keeps it open
 open it afresh at each start. What was written and not read lives as long as one of the three does.
 """
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -194,9 +195,11 @@ class Entry:
         scan = self.scan
         part = Supervise(scan.loop, scan.starter, self.report, directory, label, owner=self)
         try:
-            part.open()
+            with contextlib.ExitStack() as undo:
+                undo.callback(part.close)
+                part.open()
+                undo.pop_all()
         except strerr.Fatal as exc:
-            part.close()
             self.report("fatal", str(exc), exc.__cause__)
             return None
         part.on_change = self.changed
@@ -285,7 +288,9 @@ class Entry:
             self.scan.stopping.leave_if_idle()
 
     def let_go(self) -> None:
-        """Supervise nothing here any more; what runs, runs on."""
+        """Supervise and watch nothing here any more; what runs, runs on."""
+        for directory in list(self.watches):
+            self.unwatch(directory)
         parts = self.parts()
         self.main = self.log = None
         for part in parts:
@@ -294,8 +299,6 @@ class Entry:
     def close(self) -> None:
         """Let go of everything."""
         self.cancel()
-        for directory in list(self.watches):
-            self.unwatch(directory)
         self.let_go()
         for fd in (self.pipe, self.directory, self.log_directory):
             if fd >= 0:
