@@ -93,12 +93,15 @@ class Scan:
     Attributes:
         path: the scan directory.
         process: the svscan.
+        program: its words.
         said: the file that takes its stderr.
     """
 
-    def __init__(self, path: Path, program: Sequence[str] = OURS, **settings: Any) -> None:
+    def __init__(
+        self, path: Path, program: Sequence[str] = OURS, words: Sequence[str] = (), **settings: Any
+    ) -> None:
         self.path = path
-        self.program = (*program, "svscan", str(path))
+        self.program = (*program, "svscan", str(path), *words)
         self.said = path.with_name(f"{path.name}.stderr")
         self.settings: dict[str, Any] = settings
         self.barriers = 0
