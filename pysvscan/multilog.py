@@ -104,8 +104,8 @@ class Multilog:
         while not self.term_ns:
             if self.is_alarmed:
                 self.rotate()
-            if not self.wait(self.input_poll, None) or self.term_ns:
-                continue
+            if not self.wait(self.input_poll, None) or self.term_ns or self.is_alarmed:
+                continue  # a signal goes before input that came with it
             data = read(READ_BYTES)
             if data == b"":
                 return

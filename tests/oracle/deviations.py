@@ -147,4 +147,75 @@ DEVIATIONS = (
         why="a table of fixed size",
         source="svscan.c: #define SERVICES 1000",
     ),
+    Deviation(
+        name="multilog-term-partial-line",
+        what="TERM within a line that does not go on: the line gets its newline after 2 s; C "
+        "waits for ever",
+        why="a service that printed half a line kept its logger from stopping",
+        source="multilog.c doit(): flagexitasap, read byte by byte",
+    ),
+    Deviation(
+        name="multilog-term-race",
+        what="TERM is heard while multilog works; C, if busy, notices it only after more input",
+        why="svc -d of an idle service's logger did nothing",
+        source="multilog.c flushread(): sig_unblock, then read",
+    ),
+    Deviation(
+        name="multilog-term-blocked",
+        what="TERM with a full disk: multilog tries for 2 s, says what it gives up, and exits "
+        "111; C goes on for ever",
+        why="only KILL ended it, which lost the same and said nothing",
+        source="multilog.c c_write(): the loop has no end",
+    ),
+    Deviation(
+        name="multilog-term-processor",
+        what="TERM while a processor runs: multilog waits 10 s for it, then leaves it; C waits "
+        "for ever",
+        why="a hanging processor kept the logger from stopping; its input is still there",
+        source="multilog.c fullcurrent(): wait_pid",
+    ),
+    Deviation(
+        name="multilog-empty-u",
+        what="an empty current makes no archive; C makes an empty .u",
+        why="each unclean restart of an idle logger pushed a real archive out",
+        source="multilog.c restart(): finish current",
+    ),
+    Deviation(
+        name="multilog-unknown-action",
+        what="what is no action is ignored with a warning; C says nothing",
+        why="a typing error in a script lost the log",
+        source="multilog.c main(): no default",
+    ),
+    Deviation(
+        name="multilog-one-stamp",
+        what="lines that begin in one read (64 kB) share a stamp; C takes the clock for each line",
+        why="several times the speed; the lines were there at the same moment",
+        source="multilog.c getch(), timestamp()",
+    ),
+    Deviation(
+        name="multilog-file-size-limit",
+        what="a limit on file sizes is a write error like others, waited for; C dies of SIGXFSZ",
+        why="what had been read was lost",
+        source="multilog.c: the signal's default",
+    ),
+    Deviation(
+        name="multilog-archive-names",
+        what="an archive's name is never below the last one's; C takes the clock, also one set "
+        "back",
+        why="the oldest by name is deleted, which then was the newest",
+        source="multilog.c finish()",
+    ),
+    Deviation(
+        name="multilog-nonblocking-input",
+        what="nothing to read on a non-blocking descriptor is waited for; C takes it for the end",
+        why="O_NONBLOCK belongs to all who share the pipe: one of them ended the log",
+        source="multilog.c flushread(): r <= 0",
+    ),
+    Deviation(
+        name="multilog-softlimit",
+        what="softlimit -a -d -l -m -s in the same chain do not apply to multilog, with a "
+        "warning; its processor gets them",
+        why="an interpreter does not fit into what a C program is given",
+        source="softlimit.c; pathexec.py",
+    ),
 )

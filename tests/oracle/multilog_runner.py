@@ -70,6 +70,7 @@ def kinds(directory: Path) -> set[str]:
 
 def start(program: str, words: Iterable[str | bytes], cwd: Path) -> subprocess.Popen[bytes]:
     """Start a multilog with a pipe as its input and stderr in the file `err` beside cwd."""
+    cwd.mkdir(exist_ok=True)
     with Path(f"{cwd}.err").open("ab") as err:
         return subprocess.Popen(
             [os.fsencode(program), *(os.fsencode(word) for word in words)],
@@ -108,7 +109,6 @@ def left(cwd: Path, words: Sequence[str | bytes], code: int) -> Left:
 
 def run(program: str, words: Sequence[str | bytes], parts: Iterable[bytes], cwd: Path) -> Left:
     """Run a multilog to the end of its input."""
-    cwd.mkdir(exist_ok=True)
     process = start(program, words, cwd)
     assert process.stdin
     for part in parts:
