@@ -14,9 +14,7 @@ from mail import Mail, Post
 from report import Report, say
 
 ATTACHMENT_BYTES = 1_000_000
-START = (
-    b"attachment\n"  # swaks takes content that begins like "-" and NUL for the name of its stdin
-)
+START = b"attachment\n"  # swaks takes content that begins with "-" and NUL for the name of a file
 TRICKY = ".a line with a dot\n..with two\n.\n\nGr\u00fc\u00dfe " + 70 * "x"
 QMAIL = ("send", "lspawn", "rspawn", "clean")
 SHOWN = 8  # lines of each log
