@@ -99,11 +99,12 @@ def living(path: Path) -> set[int]:
     return {number for number in found if is_alive(number)}
 
 
-def check(paths: Sequence[Path], hint: str) -> None:
-    """Assert that of each service there lives what is recorded, or nothing."""
-    for path in paths:
-        assert living(path) <= {recorded(path)}, f"{hint}: {path.name}"
-        assert not (path / "twice").exists(), f"{hint}: {path.name}"
+def unrecorded(path: Path) -> str:
+    """Say what is wrong: a live process of a service that is not recorded, or two copies."""
+    strangers = living(path) - {recorded(path)}
+    if strangers:
+        return f"{path.name}: {strangers} not recorded"
+    return f"{path.name}: two copies" if (path / "twice").exists() else ""
 
 
 def is_old(path: Path) -> bool:
@@ -132,7 +133,8 @@ def test_svscan_killed_in_a_start_leaves_nothing_unrecorded(tmp_path: Path) -> N
             svscan.kill()
             svscan.wait()
             wait_until(lambda: is_settled(mark))  # noqa: B023
-            check(paths, f"SEED={SEED} kill {number}")
+            wrong = [unrecorded(path) for path in paths]
+            assert not any(wrong), f"SEED={SEED} kill {number}: {wrong}"
             found.update(outcome(path, pid) for path, pid in before.items())
         sys.stderr.write(f"SEED={SEED}, {KILLS} kills: {dict(found)}\n")
         assert found["recorded, runs"]
