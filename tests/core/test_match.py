@@ -49,6 +49,7 @@ def test_match_follows_the_star_rule(pattern: bytes, line: bytes, matches: bool)
 
 @given(PATTERNS | st.binary(max_size=6), LINES | st.binary(max_size=8))
 @example(b"a**b", b"a**b")
+@example(b"*", b"\n")
 def test_match_compiled_equals_the_rule(pattern: bytes, line: bytes) -> None:
     """The expression and the rule agree on any pattern and line."""
     assert bool(match.compiled(pattern).fullmatch(line)) == match.matches(pattern, line)

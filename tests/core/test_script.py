@@ -72,6 +72,7 @@ def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
 @given(WORDS, DATA, st.lists(st.integers(1, 2500), min_size=1, max_size=3))
 @example([b"t", b"-*", b"+*a*", b"./d", b"e", b"+*b*", b"e"], b"a\nb\nab\n\nc", [1])
 @example([b"-*a*", b"./d", b"+*", b"=x", b"e"], b"a" * 1001 + b"\nb", [1000, 1, 1])
+@example([b"-*a*", b"+*", b"./d"], b"a\nb\n", [9])
 @example([b"-", b"./d"], b"\n\na\n\n", [100])
 @example([b"-*a*", b"./d"], b"b\nb\na\na\nb\na\n", [100])
 @example([b"t", b"-*", b"+*a", b"./d"], b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n", [5000])
@@ -106,6 +107,14 @@ def test_script_holds_less_than_1000_bytes() -> None:
         assert len(pipe.line) < script.SHOWN_BYTES
     assert total == 1600 * 65536
     assert parsed.finish(pipe).texts == [b"\n"]
+
+
+def test_script_lets_a_line_pass_at_1000_bytes() -> None:
+    """What patterns see is there: the line is written as it comes, and not before."""
+    parsed, pipe = script.parse([b"-*b", b"./d"]), script.Pipe()
+    assert parsed.feed(pipe, b"a" * 999, NOW_NS).texts == [b""]
+    assert parsed.feed(pipe, b"a", NOW_NS).texts == [b"a" * 1000]
+    assert parsed.feed(pipe, b"b", NOW_NS).texts == [b"b"]
 
 
 @pytest.mark.parametrize(

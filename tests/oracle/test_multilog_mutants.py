@@ -1,0 +1,54 @@
+"""The tests of match and script find the bugs that are planted in a copy."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.oracle.mutants import MUTANTS, Mutant
+
+pytestmark = pytest.mark.slow
+
+TESTS = ("tests/core/test_match.py", "tests/core/test_script.py")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what the tests need."""
+    where = tmp_path_factory.mktemp("mutants")
+    shutil.copytree(ROOT / "pysvscan", where / "pysvscan", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(ROOT / "pyproject.toml", where)
+    for name in ("tests/__init__.py", "tests/conftest.py", "tests/core/__init__.py", *TESTS):
+        (where / name).parent.mkdir(exist_ok=True, parents=True)
+        shutil.copy(ROOT / name, where / name)
+    return where
+
+
+def run_tests(copy: Path) -> int:
+    """Run the copy's tests on the copy's package, to the first failure."""
+    argv = [sys.executable, "-bb", "-B", "-m", "pytest", "-xq", "-p", "no:cacheprovider", *TESTS]
+    env = {**os.environ, "PYTHONPATH": str(copy), "HYPOTHESIS_PROFILE": "default"}
+    return subprocess.run(argv, cwd=copy, env=env, capture_output=True, timeout=60).returncode
+
+
+def test_mutants_are_ten_and_more_and_the_copy_passes(copy: Path) -> None:
+    """Without a bug the copy's tests pass: what the others find is the bug."""
+    assert len(MUTANTS) >= 10
+    assert run_tests(copy) == 0
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_mutant_is_found(copy: Path, mutant: Mutant) -> None:
+    """A test fails where this bug is."""
+    file = copy / mutant.path
+    source = file.read_text()
+    assert source.count(mutant.old) == 1
+    file.write_text(source.replace(mutant.old, mutant.new))
+    try:
+        assert run_tests(copy) == 1
+    finally:
+        file.write_text(source)
