@@ -73,6 +73,7 @@ def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
 @example([b"t", b"-*", b"+*a*", b"./d", b"e", b"+*b*", b"e"], b"a\nb\nab\n\nc", [1])
 @example([b"-*a*", b"./d", b"+*", b"=x", b"e"], b"a" * 1001 + b"\nb", [1000, 1, 1])
 @example([b"-*a*", b"+*", b"./d"], b"a\nb\n", [9])
+@example([b"-*", b"+*a*", b"-*b*", b"./d"], b"a\nab\nb\n", [9])
 @example([b"-", b"./d"], b"\n\na\n\n", [100])
 @example([b"-*a*", b"./d"], b"b\nb\na\na\nb\na\n", [100])
 @example([b"t", b"-*", b"+*a", b"./d"], b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n", [5000])

@@ -34,5 +34,6 @@ MUTANTS = (
         "first-line-never-empty", SCRIPT, r'landmark(rest) or b"\n"', r'landmark(rest) or b"\n\n"'
     ),
     Mutant("size-wraps-not", SCRIPT, "% 2**64", "% 2**65"),
+    Mutant("decided-for-good", SCRIPT, "(start in odd) == (plus is base)", "start not in odd"),
     Mutant("removed-line-end", SCRIPT, "odd[start] = end + 1", "odd[start] = end"),
 )
