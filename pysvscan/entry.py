@@ -141,7 +141,7 @@ class Entry:
         try:
             self.scan.need_room()
         except OSError as exc:
-            self.scan.cannot_take(self.label, exc)
+            self.scan.put_back(self, exc)
             return
         main = self.open(self.directory, self.label)
         if main:

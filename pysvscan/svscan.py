@@ -278,10 +278,17 @@ class Svscan:
         Raises:
             OSError: a new one gets none.
         """
-        lowest = os.dup(self.directory)
-        os.close(lowest)
-        if lowest >= self.limit - RESERVE:
-            raise OSError(errno.EMFILE, "")
+        with contextlib.ExitStack() as held:
+            if self.dup(held, self.limit // 2) == self.limit // 2:
+                return  # the lowest are given first: half of them are free
+            for _ in range(RESERVE):
+                self.dup(held, 0)
+
+    def dup(self, held: contextlib.ExitStack, lowest: int) -> int:
+        """Take one more descriptor, for the time being."""
+        found: int = fcntl.fcntl(self.directory, fcntl.F_DUPFD_CLOEXEC, lowest)
+        held.callback(os.close, found)
+        return found
 
     def cannot_take(self, name: bytes, exc: OSError) -> None:
         """Say why an entry cannot be taken in; where we lack something, once for all of them."""
@@ -290,6 +297,14 @@ class Svscan:
             self.say_seldom("svscan", "warning", "unable to start more services", exc)
         else:
             self.say_seldom("svscan", "warning", f"unable to start {strerr.name(name)}", exc)
+
+    def put_back(self, entry: Entry, exc: OSError) -> None:
+        """Give up an entry that we lack something for; what it holds may be enough for another."""
+        self.cannot_take(entry.label, exc)
+        if entry.is_idle():
+            for name in entry.names:
+                del self.names[name]
+            self.drop(entry)
 
     def drop(self, entry: Entry) -> None:
         """Forget an entry: no longer listed, and nothing runs there."""

@@ -1,0 +1,228 @@
+"""svscan: the ordered stop on TERM: services first, each logger when its service is gone."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pysvscan import stopping
+from tests import scan
+from tests.conftest import Installed
+from tests.scan import (
+    LOGGER,
+    SLEEP,
+    Scan,
+    command,
+    executable,
+    is_alive,
+    kill_session,
+    pid,
+    service,
+    status,
+    wait_up,
+)
+from tests.wait import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=["root", "nobody"])
+def account(request: pytest.FixtureRequest, nobody_path: Path) -> tuple[Path, dict[str, Any]]:
+    """Give a place, and who svscan runs as there: root, then an ordinary user."""
+    if request.param == "root":
+        return nobody_path, {}
+    nobody_path.chmod(0o777)
+    installed: Installed = request.getfixturevalue("installed")
+    program = (str(installed.python), "-I", "-m", "pysvscan")
+    settings = {"user": "nobody", "group": "nogroup", "extra_groups": (), "umask": 0}
+    return nobody_path, {"program": program, **settings}
+
+
+class Ending:
+    """Runs svscan for a test that ends it."""
+
+    def __init__(self) -> None:
+        self.scans: list[Scan] = []
+
+    def start(self, path: Path, **settings: Any) -> Scan:
+        """Start svscan; what is there may be written by whoever it runs as."""
+        if "user" in settings:
+            subprocess.run(["chown", "-R", settings["user"], path], check=True)
+        self.scans.append(Scan(path, **settings))
+        return self.scans[-1]
+
+    def close(self) -> None:
+        """End what is left."""
+        for running in self.scans:
+            running.close()
+            kill_session(running.process.pid)
+
+
+@pytest.fixture
+def ending() -> Iterator[Ending]:
+    """Run svscan for a test that ends it."""
+    made = Ending()
+    yield made
+    made.close()
+
+
+def test_stop_ends_services_then_loggers(
+    ending: Ending, account: tuple[Path, dict[str, Any]]
+) -> None:
+    """The last words of a service are in its log; nothing runs on, and all is announced."""
+    tmp, settings = account
+    last = "trap 'kill $!; echo goodbye; exit 0' TERM; sleep 1000 & wait; wait"
+    where = service(tmp / "service/talker", f"echo hello; {last}", LOGGER)
+    plain = service(tmp / "service/plain")
+    running = ending.start(tmp / "service", **settings)
+    numbers = running.pids("talker", "talker/log", "plain")
+    wait_until(lambda: read(where / "log/main/current") == "hello\n")
+    assert running.stop() == 0
+    assert not any(is_alive(number) for number in numbers)
+    assert read(where / "log/main/current") == "hello\ngoodbye\n"
+    assert (where / "log/main/current").stat().st_mode & 0o100  # multilog ended cleanly
+    assert [pid(at) for at in (where, where / "log", plain)] == [0, 0, 0]
+    assert running.lines() == []
+
+
+def read(path: Path) -> str:
+    """Read a file, empty while there is none."""
+    return path.read_text() if path.exists() else ""
+
+
+def test_stop_reads_what_a_dead_logger_left(
+    ending: Ending, account: tuple[Path, dict[str, Any]]
+) -> None:
+    """A logger that died with bytes in the pipe is started once more for them."""
+    tmp, settings = account
+    where = service(tmp / "service/talker", f"echo hello; {SLEEP}", "exit 1")
+    running = ending.start(tmp / "service", **settings)
+    wait_up(where)
+    wait_until(lambda: pid(where / "log") == 0 and status(where / "log"))
+    new = service(tmp / "new", LOGGER)
+    if "user" in settings:
+        subprocess.run(["chown", settings["user"], new / "run"], check=True)
+    (new / "run").rename(where / "log/run")
+    assert running.stop() == 0
+    assert read(where / "log/main/current") == "hello\n"
+
+
+def test_stop_does_not_wait_for_a_logger_without_run(ending: Ending, tmp_path: Path) -> None:
+    """A logger that cannot start is tried once more, and left."""
+    where = service(tmp_path / "service/talker", f"echo hello; {SLEEP}")
+    (where / "log").mkdir()
+    running = ending.start(tmp_path / "service")
+    running.wait_said("supervise: fatal: unable to start talker/log/run: file does not exist")
+    assert running.stop() == 0
+
+
+def test_stop_empties_a_pipe_that_a_stray_holds(ending: Ending, tmp_path: Path) -> None:
+    """A process that outlives its service keeps the pipe: the logger reads all, then ends."""
+    stray = "(trap '' TERM; exec sleep 1000) & echo $! > stray; echo hello; exec sleep 1000"
+    where = service(tmp_path / "service/talker", stray, LOGGER)
+    running = ending.start(tmp_path / "service")
+    wait_until(lambda: read(where / "log/main/current") == "hello\n")
+    assert running.stop() == 0
+    assert is_alive(int(read(where / "stray")))
+    assert (where / "log/main/current").stat().st_mode & 0o100
+    assert running.lines() == []
+
+
+def test_stop_continues_a_paused_logger(ending: Ending, tmp_path: Path) -> None:
+    """A paused logger reads to the end too."""
+    where = service(tmp_path / "service/talker", f"read line < go; echo $line; {SLEEP}", LOGGER)
+    os.mkfifo(where / "go")
+    running = ending.start(tmp_path / "service")
+    wait_up(where / "log")
+    command(where / "log", b"p")
+    wait_until(lambda: (status(where / "log") or status(where)).paused)  # type: ignore[union-attr]
+    (where / "go").write_text("hello\n")
+    wait_until(lambda: unread(where) > 0)
+    assert running.stop() == 0
+    assert read(where / "log/main/current") == "hello\n"
+
+
+def unread(where: Path) -> int:
+    """Count the bytes in a service's pipe."""
+    fd = os.open(where, os.O_RDONLY)
+    try:
+        return stopping.unread(fd)
+    finally:
+        os.close(fd)
+
+
+def test_stop_waits_for_a_service_and_says_so(
+    ending: Ending, account: tuple[Path, dict[str, Any]]
+) -> None:
+    """A service that ignores TERM is waited for, by name, and not killed; others are gone."""
+    tmp, settings = account
+    stubborn = service(tmp / "service/stubborn", "trap '' TERM; exec sleep 1000")
+    service(tmp / "service/good")
+    running = ending.start(tmp / "service", **settings)
+    number, good = running.pids("stubborn", "good")
+    wait_until(lambda: "sleep" in read(Path(f"/proc/{number}/comm")))
+    running.process.send_signal(signal.SIGTERM)
+    running.wait_said(f"svscan: info: waiting for stubborn (pid {number}, 1 processes)")
+    assert (is_alive(number), is_alive(good), running.alive()) == (True, False, True)
+    command(stubborn, b"k")
+    assert running.wait_end() == 0
+
+
+def test_stop_ends_what_waits(ending: Ending, tmp_path: Path) -> None:
+    """Services that are down, cannot start, are incomplete, or stopped by STOP: none holds it."""
+    path = tmp_path / "service"
+    (service(path / "down") / "down").touch()
+    (service(path / "broken") / "run").unlink()
+    frozen = service(path / "frozen")
+    running = ending.start(path)
+    running.wait_said("supervise: fatal: unable to start broken/run: file does not exist")
+    command(frozen, b"p")
+    wait_until(lambda: (status(frozen) or status(path / "down")).paused)  # type: ignore[union-attr]
+    (path / "incomplete").mkdir()
+    assert running.stop() == 0
+    assert pid(frozen) == 0
+
+
+def test_stop_with_nothing_to_run(ending: Ending, tmp_path: Path) -> None:
+    """An empty scan directory: svscan stays, and ends on TERM, or on INT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        path = tmp_path / number.name
+        path.mkdir()
+        running = ending.start(path)
+        running.look()
+        (path / "barrier1").unlink()
+        running.process.send_signal(number)
+        assert running.wait_end() == 0
+        assert running.lines() == []
+
+
+def test_stop_twice_is_once(ending: Ending, tmp_path: Path) -> None:
+    """A second TERM, and looks, change nothing; new directories are not taken any more."""
+    stubborn = service(tmp_path / "service/stubborn", "trap '' TERM; exec sleep 1000")
+    running = ending.start(tmp_path / "service")
+    number = wait_up(stubborn)
+    wait_until(lambda: "sleep" in read(Path(f"/proc/{number}/comm")))
+    service(tmp_path / "new")
+    for signum in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+        running.process.send_signal(signum)
+    wait_until(lambda: status(stubborn).want == b"d")  # type: ignore[union-attr]
+    (tmp_path / "service/new").symlink_to(tmp_path / "new")
+    executable(stubborn / "note", "true")
+    command(stubborn, b"k")
+    assert running.wait_end() == 0
+    assert not (tmp_path / "new/supervise").exists()
+
+
+def test_stop_without_a_logger_directory(ending: Ending, tmp_path: Path) -> None:
+    """`log` is a file: what waits in the pipe stays there, svscan ends."""
+    where = service(tmp_path / "service/talker", f"echo hello; {SLEEP}")
+    (where / "log").touch()
+    running = ending.start(tmp_path / "service")
+    running.wait_said("supervise: fatal: unable to chdir to talker/log: not a directory")
+    wait_up(where)
+    assert running.stop() == 0
+    assert scan.pid(where) == 0
