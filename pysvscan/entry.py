@@ -61,8 +61,12 @@ class Entry:
     def add_name(self, name: bytes) -> None:
         """Note a name; messages give a new one only when theirs is gone."""
         self.names.add(name)
-        if self.label not in self.names:
-            self.label = name
+        if self.label in self.names:
+            return
+        self.label = name
+        for part, end in ((self.main, b""), (self.log, b"/log")):
+            if part:
+                part.label = part.files.label = name + end
 
     def parts(self) -> list[Supervise]:
         """List what is supervised here."""

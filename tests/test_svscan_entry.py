@@ -86,6 +86,16 @@ def test_directory_that_is_renamed_is_the_same(running: Scan, name: str) -> None
     wait_until(lambda: pid(running.path / name) == 0)
 
 
+def test_directory_that_is_renamed_is_called_so(running: Scan) -> None:
+    """What is said after a rename names the file that there is."""
+    (running.path / "one").rename(running.path / "two")
+    running.look()
+    (running.path / "two/run").unlink()
+    command(running.path / "two", b"k")
+    running.wait_said("supervise: fatal: unable to start two/run: file does not exist")
+    assert len(running.lines()) == 1
+
+
 def test_directory_with_two_names_is_one_service(running: Scan) -> None:
     """A second name, by a link, starts nothing; the first may go."""
     before = pid(running.path / "one")
