@@ -10,6 +10,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -321,20 +322,10 @@ def test_supervise_leaves_strangers_alone(host: Host, path: Path, name: str) -> 
     pid = up(host, first, path)
     first.close()
     found = identity.unpack((path / "supervise/child").read_bytes())
-    ready, done = threading.Event(), threading.Event()
-
-    def change() -> None:
-        STRANGERS[name](found)
-        ready.set()
-        done.wait()
-
-    thread = threading.Thread(target=change)
-    thread.start()
-    ready.wait()
-    (path / "supervise/child").write_bytes(identity.pack(found))
-    second = host.begin(path)
-    done.set()
-    thread.join()
+    with ThreadPoolExecutor(1) as pool:  # one thread, which lives as long as this block
+        pool.submit(STRANGERS[name], found).result()
+        (path / "supervise/child").write_bytes(identity.pack(found))
+        second = host.begin(path)
     assert up(host, second, path) != pid
     assert is_alive(pid)
     os.kill(pid, signal.SIGKILL)
