@@ -201,3 +201,23 @@ def test_exception_is_said_at_growing_intervals(running: Scan) -> None:
 def seconds(line: str) -> int:
     """Read for how long a service is set aside."""
     return int(line.split(" set aside for ")[1].split()[0])
+
+
+@pytest.mark.parametrize("place", ["before-Supervise-feed", "before-Supervise-died"])
+def test_exception_while_stopping_holds_nobody(tmp_path: Path, place: str) -> None:
+    """Svscan stops the others and leaves; what lives on is found again by the next svscan."""
+    path, armed = tmp_path / "service", tmp_path / "armed"
+    armed.mkdir()
+    service(path / place, RUN)
+    program = (*scan.OURS[:2], "-c", DRIVER)
+    with scanning(path, "good", program=program, words=(place, str(armed))) as found:
+        number, good = found.pids(place, "good")
+        arm(found, path / place)
+        assert found.stop() == 0
+        assert len(aside(found, place)) == 1
+        assert not is_alive(good)
+        assert is_alive(number) == (place == "before-Supervise-feed")
+        (armed / place).unlink()
+        found.start()
+        wait_until(lambda: is_one(path / place))
+        assert (pid(path / place) == number) == (place == "before-Supervise-feed")
