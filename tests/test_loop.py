@@ -112,7 +112,8 @@ def test_loop_keeps_what_a_deadline_adds_for_the_next_turn(loop: Loop) -> None:
 
     def again() -> None:
         called.append(1)
-        loop.at(time.monotonic_ns(), None, again)
+        if len(called) < 1000:
+            loop.at(time.monotonic_ns(), None, again)
 
     again()
     loop.turn()
