@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,12 +74,16 @@ def demo(*words: str, first: Path | None = None) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=end_with_parent,
+        preexec_fn=prepare,
     )
 
 
-def end_with_parent() -> None:
-    """Get TERM, on which the demo stops its host, where this test is killed."""
+def prepare() -> None:
+    """Hear INT even where the tests run in the background; get TERM where they are killed.
+
+    On TERM the demo stops its host.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -107,18 +112,25 @@ def test_demo_holds() -> None:
     assert code == 0, out
 
 
+def through(lines: Iterable[str], last: str) -> Iterator[str]:
+    """Yield lines up to the first that holds `last`."""
+    for line in lines:
+        yield line
+        if last in line:
+            return
+
+
 @pytest.mark.slow
 @needs_tcpserver
 def test_demo_stops_in_order_on_interrupt() -> None:
     """Without --check the host stays until Ctrl-C, then it is stopped and checked as well."""
     running = demo()
     assert running.stdout is not None
-    seen = []
-    for line in running.stdout:
-        seen.append(line)
-        if "svc -t smtp" in line:
-            os.killpg(running.pid, signal.SIGINT)  # as a terminal does, to the foreground group
-            break
+    too_late = threading.Timer(TIMEOUT_S, running.terminate)
+    too_late.start()
+    seen = list(through(running.stdout, "svc -t smtp"))
+    too_late.cancel()
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does, to the foreground group
     code, out = outcome(running)
     out = "".join(seen) + out
     assert "ok      no process is left" in out, out
