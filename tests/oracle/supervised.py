@@ -11,9 +11,12 @@ import shlex
 import subprocess
 import sys
 import termios
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pysvscan.core import status
+from pysvscan.core.tai import SECOND_NS
 from tests.oracle import recorder
 from tests.oracle.runner import environment
 from tests.wait import wait_until
@@ -109,6 +112,12 @@ class Supervised:
             return want != b"u" and not self.is_leaving
         has_started = any(line == f"start {pid}" for line in self.lines())
         return has_started and (state(pid) == "T" or (state(pid) == "S" and not pending(pid)))
+
+    def is_over(self) -> bool:
+        """Say whether the second after the last start or death is over."""
+        if self.process and self.process.poll() is not None:
+            return True
+        return time.time_ns() - status.unpack(self.status()).since_ns > SECOND_NS * 5 // 4
 
     def is_drained(self) -> bool:
         """Say whether control has been read, or never will be."""
