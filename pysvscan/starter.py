@@ -18,6 +18,7 @@ import os
 import resource
 import signal
 import stat
+import subprocess
 
 from pysvscan.core.identity import Identity
 from pysvscan.loop import Loop
@@ -26,14 +27,16 @@ from pysvscan.pidfd import Kernel
 SHELL = b"/bin/sh"
 OURS = (signal.SIGPIPE, signal.SIGXFSZ)  # ignored by us: a write fails instead
 
-# Descriptor 0 is the release pipe, 3 the real standard input; the supervisor's own descriptors are
-# reached, and FIFOs opened afresh, through /proc. The words: directory, a logger's input, output.
+# Descriptor 0 is the release pipe, another one below 10 the real standard input; the supervisor's
+# own are reached, and FIFOs opened afresh, through /proc. The words: directory, input, output.
 SCRIPT = b"""read -r pysvscan_dir pysvscan_in pysvscan_out || exit 0
 cd -P "/proc/$PPID/fd/$pysvscan_dir" || exit 111
-%s
-if [ "$pysvscan_out" != - ]; then exec ./run <&3 3<&- 1<>"/proc/$PPID/fd/$pysvscan_out"
-elif [ "$pysvscan_in" != - ]; then exec ./run <"/proc/$PPID/fd/$pysvscan_in" 3<&-
-else exec ./run <&3 3<&-
+%(directories)s
+if [ "$pysvscan_out" != - ]
+then exec ./run <&%(stdin)d %(stdin)d<&- 1<>"/proc/$PPID/fd/$pysvscan_out"
+elif [ "$pysvscan_in" != - ]
+then exec ./run <"/proc/$PPID/fd/$pysvscan_in" %(stdin)d<&-
+else exec ./run <&%(stdin)d %(stdin)d<&-
 fi"""
 
 
@@ -45,6 +48,7 @@ class Inherited:
         mask: the blocked signals; without SIGCHLD, which C supervise unblocks for a service.
         ignored: those of OURS that were ignored when we were started; no other is, or was, changed.
         descriptors: the (soft, hard) limit of open descriptors.
+        stdin: a second descriptor of the standard input.
     """
 
     def __init__(self, env: dict[bytes, bytes], ignored: frozenset[int]) -> None:
@@ -63,6 +67,7 @@ class Inherited:
             if int(given) > 2:
                 with contextlib.suppress(OSError):
                     os.set_inheritable(int(given), False)
+        self.stdin = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
 
     def raise_descriptors(self) -> None:
         """Take as many descriptors as may be had; a start gives the old limit back to the child."""
@@ -118,7 +123,8 @@ class Starter:
         self.loop = loop
         self.inherited = inherited
         self.kernel = Kernel()
-        self.script = SCRIPT % restore_directories(inherited.env)
+        self.restore = restore_directories(inherited.env)
+        self.script = SCRIPT % {b"directories": self.restore, b"stdin": inherited.stdin}
         self.machine = machine_of("/proc/self/exe")
         self.shell_is_exact = self.try_shell()
         self.waiting: Waiting | None = None
@@ -128,11 +134,13 @@ class Starter:
         """Ask whether the shell hands on the environment as it is, not a name more or less."""
         if any(name.startswith(b"pysvscan_") or name == b"IFS" for name in self.inherited.env):
             return False  # it would read its words in another way, or change somebody's variable
-        script = restore_directories(self.inherited.env) + b"\ncommand -p cat /proc/self/environ"
+        if self.inherited.stdin > 9 or len(self.inherited.defaults()) == 1:
+            return False  # redirections take one digit; Popen resets both signals or none
+        script = self.restore + b"\ncommand -p cat /proc/self/environ"
         read, write = os.pipe2(os.O_CLOEXEC)
         with open(read, "rb") as file:
             try:
-                pid = self.spawn_shell(script, [(os.POSIX_SPAWN_DUP2, write, 1)])
+                pid = self.spawn_shell(script, stdout=write)
             except OSError:
                 return False
             finally:
@@ -142,16 +150,24 @@ class Starter:
         given = {name + b"=" + value for name, value in self.inherited.env.items()}
         return set(found.split(b"\0")[:-1]) == given
 
-    def spawn_shell(self, script: bytes, actions: list[tuple[int, int, int]]) -> int:
-        """Spawn the shell with the signals of a service."""
-        return os.posix_spawn(
-            SHELL,
+    def spawn_shell(
+        self, script: bytes, stdin: int | None = None, stdout: int | None = None
+    ) -> int:
+        """Spawn the shell with the signals of a service.
+
+        Not by posix_spawn, which has glibc's two internal signals ignored in every child.
+        """
+        shell = subprocess.Popen(
             [b"sh", b"-c", script],
-            self.inherited.env,
-            file_actions=actions,
-            setsigmask=self.inherited.mask,
-            setsigdef=self.inherited.defaults(),
+            executable=SHELL,
+            env=self.inherited.env,
+            stdin=stdin,
+            stdout=stdout,
+            pass_fds=(self.inherited.stdin,),
+            restore_signals=bool(self.inherited.defaults()),
         )
+        shell.returncode = 0  # it is for the loop to wait for it
+        return shell.pid
 
     def prepare(self) -> None:
         """Have a process waiting for the next start; where that fails, `take` tries again."""
@@ -182,10 +198,7 @@ class Starter:
             stack.callback(os.close, read)
             unwind = stack.enter_context(contextlib.ExitStack())
             unwind.callback(os.close, write)
-            high = fcntl.fcntl(read, fcntl.F_DUPFD_CLOEXEC, 10)  # not 3, which is made first
-            stack.callback(os.close, high)
-            moves = [(os.POSIX_SPAWN_DUP2, 0, 3), (os.POSIX_SPAWN_DUP2, high, 0)]
-            pid = self.spawn_shell(self.script, moves)
+            pid = self.spawn_shell(self.script, stdin=read)
             self.lower_descriptors(pid)
             waiting = Waiting(self.kernel.identify(pid), write)
             unwind.pop_all()

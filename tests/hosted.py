@@ -12,6 +12,7 @@ from pysvscan import strerr
 from pysvscan.loop import Loop
 from pysvscan.starter import Inherited, Starter
 from pysvscan.supervise import Supervise
+from tests import low
 from tests.wait import wait_until
 
 Found = TypeVar("Found")
@@ -26,8 +27,11 @@ class Host:
     """
 
     def __init__(self, env: dict[bytes, bytes] | None = None) -> None:
+        self.low = contextlib.ExitStack()
+        self.low.enter_context(low.freed())
+        self.inherited = Inherited(ENV if env is None else env, frozenset())
         self.loop = Loop()
-        self.starter = Starter(self.loop, Inherited(ENV if env is None else env, frozenset()))
+        self.starter = Starter(self.loop, self.inherited)
         self.said: list[str] = []
         self.services: list[Supervise] = []
         self.directories: list[int] = []
@@ -78,6 +82,8 @@ class Host:
             os.close(pidfd)
         os.close(self.loop.wakeup)
         os.close(self.loop.wakeup_write)
+        os.close(self.inherited.stdin)
+        self.low.close()
 
     def is_reaped(self) -> bool:
         """Wait for all children, and say whether none is left."""

@@ -117,12 +117,6 @@ DEVIATIONS = (
         source="supervise.c trystart()",
     ),
     Deviation(
-        name="supervise-internal-signals",
-        what="signals 32 and 33, which belong to the C library, are ignored in a service",
-        why="posix_spawn does it to all its children; programs that use them set them up",
-        source="glibc sysdeps/unix/sysv/linux/spawni.c",
-    ),
-    Deviation(
         name="svscan-log-label",
         what="a message about a logger says NAME/log; C says log",
         why="with two loggers one does not know whose it is",

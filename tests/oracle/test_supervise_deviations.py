@@ -256,10 +256,3 @@ def test_supervise_hands_on_three_descriptors(oracle: Oracle, tmp_path: Path) ->
     os.close(fd)
     assert ours[0] == {"0", "1", "2"}
     assert theirs[0] == {"0", "1", "2", str(fd)}
-
-
-@pytest.mark.deviation("supervise-internal-signals")
-def test_supervise_leaves_the_c_librarys_signals_ignored(oracle: Oracle, tmp_path: Path) -> None:
-    """Signals 32 and 33 are ignored in a service of ours, by no means in C's."""
-    ours, theirs = child_of(oracle, tmp_path, ())
-    assert (ours[1], theirs[1]) == (3 << 31, 0)

@@ -63,7 +63,6 @@ class Launch:
             resource.setrlimit(resource.RLIMIT_NOFILE, self.descriptors)
 
 
-INTERNAL = 3 << 31  # signals 32 and 33, the C library's own: a deviation
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 S = signal.Signals
 LAUNCHES = {
@@ -189,7 +188,6 @@ def inherited(pid: int, path: Path, svscan: int) -> dict[str, object]:
     status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines())
     given: dict[str, object] = {name: status[name] for name in STATUS}
     given |= {name: stat[number] for name, number in STAT.items()}
-    given["SigIgn"] = f"{int(status['SigIgn'], 16) & ~INTERNAL:016x}"
     given["group"] = os.getpgid(pid) == os.getpgid(svscan)
     given["session"] = os.getsid(pid) == os.getsid(svscan)
     given["environment"] = sorted((proc / "environ").read_bytes().split(b"\0"))
