@@ -14,6 +14,7 @@ from _signal import SIG_DFL, SIGALRM, SIGTERM, set_wakeup_fd, signal
 
 from pysvscan import pathexec, strerr
 from pysvscan.core import tai
+from pysvscan.stuck import Stuck, dying, pausing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,28 +25,6 @@ if TYPE_CHECKING:
 MARGIN_BYTES = 2000  # a file this close to its size, and at the end of a line, is full
 CLEAN = 0o100  # this bit of current's mode: written to the end; of processed's: complete
 NEW = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK
-
-
-class Stuck(Exception):
-    """A step failed: "unable to VERB OBJECT, pausing"; the next advance() takes it again."""
-
-
-@contextlib.contextmanager
-def pausing(message: str) -> "Iterator[None]":
-    """Turn a failed system call into Stuck."""
-    try:
-        yield
-    except OSError as exc:
-        raise Stuck(f"{message}, pausing") from exc
-
-
-@contextlib.contextmanager
-def dying(message: str) -> "Iterator[None]":
-    """Turn a failed system call of the start into Fatal."""
-    try:
-        yield
-    except OSError as exc:
-        raise strerr.Fatal(message) from exc
 
 
 class Cyclog:
@@ -341,10 +320,11 @@ class Cyclog:
                 os.dup2(opened, fd)
                 os.set_inheritable(fd, True)  # dup2 does not where opened is fd
             self.chain.become(b"/bin/sh", [b"sh", b"-c", command])
-        except BaseException as exc:  # noqa: BLE001 (nothing may return into the parent's code)
+        except OSError as exc:
             message = f"unable to run {strerr.name(command)}"
             strerr.write(strerr.line("multilog", "fatal", message, exc))
-        os._exit(111)
+        finally:  # nothing may return into the parent's code
+            os._exit(111)
 
     def judge(self) -> "list[Step]":
         """Go on after a processor that succeeded; start one again that did not."""
@@ -397,51 +377,6 @@ class Cyclog:
     def file(self, name: bytes) -> str:
         """Name a file of this directory for a message."""
         return f"{self.name}/{strerr.name(name)}"
-
-
-class StatusFile:
-    """One `=file`: it holds the last selected line, in exactly 1001 bytes."""
-
-    def __init__(self, path: bytes) -> None:
-        """Open the file, made if it is missing, not truncated.
-
-        Raises:
-            strerr.Fatal: what keeps multilog from starting.
-        """
-        self.name = strerr.name(path)
-        self.record = b""  # to be written
-        with dying(f"unable to create {self.name}"):
-            os.close(os.open(path, NEW | os.O_APPEND, 0o600))
-        with dying(f"unable to write {self.name}"):
-            self.fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
-
-    def put(self, record: bytes) -> None:
-        """Take the record to be written; one that was not yet written is outdated."""
-        self.record = record
-
-    def is_busy(self) -> bool:
-        """Say whether anything is left to do."""
-        return bool(self.record)
-
-    def advance(self) -> None:
-        """Write the record over the last one.
-
-        Raises:
-            Stuck: it cannot be written. Try again later.
-        """
-        if not self.record:
-            return
-        with pausing(f"unable to move to beginning of {self.name}"):
-            os.lseek(self.fd, 0, os.SEEK_SET)
-        with pausing(f"unable to write {self.name}"):
-            rest = memoryview(self.record)
-            while rest:
-                rest = rest[os.write(self.fd, rest) :]
-        self.record = b""
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self.fd)
 
 
 def moment(label: bytes) -> int:

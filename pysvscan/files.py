@@ -13,8 +13,6 @@ import errno
 import fcntl
 import os
 import stat
-import sys
-import termios
 
 from pysvscan.core import identity, status
 from pysvscan.core.identity import Identity
@@ -126,17 +124,6 @@ class Files:
         """Close lock, control and ok: another may supervise."""
         self.held.close()
         self.lock = self.control = -1
-
-    def unread(self) -> int:
-        """Count the bytes in the FIFO that this logger reads, 0 if it is not there any more."""
-        try:
-            fd = os.open(b"../supervise/pipe", READ, dir_fd=self.directory)
-        except OSError:
-            return 0
-        try:
-            return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
-        finally:
-            os.close(fd)
 
     # child: who the process is
 

@@ -13,6 +13,8 @@ from _signal import SIG_IGN, SIGALRM, SIGCHLD, SIGTERM, SIGXFSZ, set_wakeup_fd, 
 
 from pysvscan import cyclog, pathexec, strerr
 from pysvscan.core.script import Output, Pipe, Script
+from pysvscan.statusfile import StatusFile
+from pysvscan.stuck import Stuck
 
 READ_BYTES = 65536
 NEWLINE = b"\n"
@@ -27,7 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-    Outlet = cyclog.Cyclog | cyclog.StatusFile
+    Outlet = cyclog.Cyclog | StatusFile
 
 
 class Ended(Exception):
@@ -46,7 +48,7 @@ class Multilog:
         self.script = script
         self.pipe = Pipe()
         self.outlets: list[Outlet] = []
-        self.files: list[cyclog.StatusFile] = []
+        self.files: list[StatusFile] = []
         self.logs: list[cyclog.Cyclog] = []
         self.due_ns: dict[Outlet, int] = {}
         self.term_ns = 0  # when TERM came (monotonic); 0 means it did not
@@ -91,7 +93,7 @@ class Multilog:
     def open(self, chain: pathexec.Chain) -> None:
         """Open the files, then the directories one by one, and recover what a crash left."""
         for file in self.script.files:
-            self.files.append(cyclog.StatusFile(file.path))
+            self.files.append(StatusFile(file.path))
         self.outlets += self.files
         for it in self.script.directories:
             log = cyclog.Cyclog(it.path, it.size_bytes, it.count, it.processor, chain)
@@ -181,7 +183,7 @@ class Multilog:
                 self.reap(outlet)
                 try:
                     outlet.advance()
-                except cyclog.Stuck as exc:
+                except Stuck as exc:
                     strerr.warn("multilog", str(exc), exc.__cause__)
                     pause_ns = LAST_RETRY_NS if self.term_ns else RETRY_NS
                     self.due_ns[outlet] = time.monotonic_ns() + pause_ns

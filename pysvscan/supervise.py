@@ -121,10 +121,6 @@ class Supervise:
         """Open the holder of the FIFO between service and logger, made if need be; the caller's."""
         return self.files.open_pipe()
 
-    def unread(self) -> int:
-        """Count the bytes in the FIFO that this logger reads."""
-        return self.files.unread()
-
     def renew(self) -> None:
         """Look whether `supervise` is still the directory that we took; if not, make it again.
 

@@ -11,6 +11,7 @@ import pytest
 
 from pysvscan import cyclog, pathexec, strerr
 from pysvscan.core import tai
+from pysvscan.stuck import Stuck
 from tests.wait import wait_until
 
 LINES = b"".join(b"%06d\n" % number for number in range(1000))
@@ -28,7 +29,7 @@ def work(log: cyclog.Cyclog) -> None:
     while log.is_busy():
         try:
             log.advance()
-        except cyclog.Stuck:
+        except Stuck:
             failures += 1
             assert failures < 10
         if log.pid:
@@ -178,7 +179,7 @@ def test_cyclog_waits_for_a_processor_without_blocking(tmp_path: Path) -> None:
     assert (log.pid, log.is_busy()) == (first, True)
     (tmp_path / "go").write_bytes(b"")
     log.reaped(os.waitpid(first, 0)[1])
-    with pytest.raises(cyclog.Stuck, match=r"processor failed in .*/d, pausing"):
+    with pytest.raises(Stuck, match=r"processor failed in .*/d, pausing"):
         log.advance()
     (tmp_path / "good").write_bytes(b"")
     log.advance()
