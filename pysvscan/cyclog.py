@@ -100,8 +100,10 @@ class Cyclog:
                 self.write()
 
     def rotate(self) -> None:
-        """Ask for a rotation."""
+        """Ask for a rotation; what an abandoned processor did not finish is kept as it is."""
+        unprocessed = [lambda: self.archive(b"previous", b".u")] if self.is_abandoned else []
         self.steps += [
+            *unprocessed,
             self.sync_current,
             self.rename_current,
             self.create_current,
@@ -111,16 +113,17 @@ class Cyclog:
         if self.processor is None:
             self.steps.append(lambda: self.archive(b"previous", b".s"))
         else:
-            self.steps.append(self.start_processor)
+            self.steps += unprocessed or [self.start_processor]
 
     def reaped(self, wstatus: int) -> None:
         """Take the processor's wait status."""
         self.pid, self.wstatus = 0, wstatus
 
     def abandon_processor(self) -> None:
-        """Wait no longer: previous stays as it is, and the next multilog makes it an archive.
+        """Wait no longer: previous stays as it is, until it must make room or the next multilog.
 
-        For it to look, current must not be marked as complete.
+        That one makes it an archive, and removes what the processor still writes to. For it to
+        look, current must not be marked as complete.
         """
         self.pid = 0
         self.steps.clear()

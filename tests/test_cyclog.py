@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -188,6 +189,24 @@ def test_cyclog_waits_for_a_processor_without_blocking(tmp_path: Path) -> None:
     log.advance()
     assert not log.is_busy()
     assert [file.name[25:] for file in archives(tmp_path / "d")] == [".s"]
+
+
+def test_cyclog_keeps_what_an_abandoned_processor_did_not_finish(tmp_path: Path) -> None:
+    """More rotations after it lose nothing, and start no processor; the next owner goes on."""
+    log = opened(tmp_path / "d")
+    log.processor = b"exec sleep 1000"
+    log.put(LINES)
+    log.advance()
+    os.kill(log.pid, signal.SIGKILL)
+    os.waitpid(log.pid, 0)
+    log.abandon_processor()
+    log.finish()
+    log.advance()
+    assert (log.pid, log.is_busy()) == (0, False)
+    assert {file.name[25:] for file in archives(tmp_path / "d")} == {".u"}
+    log.close()
+    work(opened(tmp_path / "d"))
+    assert text(tmp_path / "d") == LINES
 
 
 def test_cyclog_directory_has_one_owner(tmp_path: Path) -> None:
