@@ -9,7 +9,17 @@ import errno
 import os
 import select
 import time
-from _signal import SIG_IGN, SIGALRM, SIGCHLD, SIGTERM, SIGXFSZ, set_wakeup_fd, signal
+from _signal import (
+    SIG_IGN,
+    SIG_UNBLOCK,
+    SIGALRM,
+    SIGCHLD,
+    SIGTERM,
+    SIGXFSZ,
+    pthread_sigmask,
+    set_wakeup_fd,
+    signal,
+)
 
 from pysvscan import cyclog, pathexec, strerr
 from pysvscan.core.script import Output, Pipe, Script
@@ -24,6 +34,7 @@ LINE_NS = 2 * SECOND_NS  # after TERM: for the rest of a line
 DISK_NS = 2 * SECOND_NS  # after that: for what cannot be written
 LAST_RETRY_NS = SECOND_NS // 2
 PROCESSOR_NS = 10 * SECOND_NS  # after TERM: for a processor; it loses nothing but its work
+HEARD = (SIGTERM, SIGALRM, SIGCHLD)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +75,9 @@ class Multilog:
         """Hear signals; the descriptor returned turns readable with each."""
         reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         set_wakeup_fd(writing, warn_on_full_buffer=False)
-        for number in (SIGTERM, SIGALRM, SIGCHLD):
+        for number in HEARD:
             signal(number, self.hear)
+        pthread_sigmask(SIG_UNBLOCK, HEARD)  # whoever started us may have blocked them
         signal(SIGXFSZ, SIG_IGN)  # a file-size limit is a write error like others
         return reading
 
@@ -215,7 +227,7 @@ class Multilog:
         self.put(self.script.finish(self.pipe))
         deadline_ns = time.monotonic_ns() + DISK_NS
         while self.advance() and time.monotonic_ns() < deadline_ns:
-            self.wait(self.wake_poll, min(deadline_ns, *self.due_ns.values()))
+            self.wait(self.wake_poll, min([deadline_ns, *self.due_ns.values()]))
         self.abandon_processors()
         for log in self.logs:
             if not log.is_busy():

@@ -173,6 +173,23 @@ def test_multilog_dies_of_other_signals(start: Start, which: str, number: int) -
     count("multilog: signals")
 
 
+def block_signals() -> None:
+    """In the child: block what a multilog has to hear."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD))
+
+
+@BOTH
+def test_multilog_hears_signals_that_were_blocked(start: Start, which: str) -> None:
+    """Started with TERM, ALRM and CHLD blocked, it hears a processor's end and TERM."""
+    it = start(which, "s4096", "!cat", "./d", preexec=block_signals)
+    it.write(b"line\n" * 500)
+    wait_until(lambda: (it.cwd / "d").exists() and runner.archives(it.cwd / "d"))
+    it.wait_read()
+    it.process.send_signal(signal.SIGTERM)
+    assert (it.wait(), it.err(), it.text()) == (0, b"", b"line\n" * 500)
+    count("multilog: signals")
+
+
 @pytest.mark.deviation("multilog-term-partial-line")
 def test_multilog_ends_in_the_middle_of_a_line(start: Start) -> None:
     """TERM with a line that does not go on: C waits for ever, we add the newline."""
@@ -246,6 +263,23 @@ def test_multilog_ends_on_a_blocked_disk(start: Start) -> None:
     assert len(ours.text()) == 1024
     assert c.process.poll() is None
     assert c.err() == unable * c.err().count(b"\n")
+
+
+def test_multilog_ends_where_a_processor_outlasts_a_stuck_directory(start: Start) -> None:
+    """TERM while one directory is stuck and another's processor runs; then it is not stuck."""
+    it = start("ours", "s4096", "./d", "!echo $$ >pid; exec sleep 1000", "./e")
+    wait_until(lambda: (it.cwd / "e/current").exists())
+    (it.cwd / "d/previous").mkdir()
+    it.write(b"line\n" * 500)
+    pid = it.cwd / "e/pid"
+    wait_until(lambda: pid.exists() and pid.read_text() and b"is a directory" in it.err())
+    it.process.send_signal(signal.SIGTERM)
+    (it.cwd / "d/previous").rmdir()
+    assert (it.wait(), it.text()) == (0, b"line\n" * 500)
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    stuck, left = it.err().splitlines()[-2:]
+    assert stuck.startswith(b"multilog: warning: unable to rename current to previous in ")
+    assert left == b"multilog: warning: processor still running in ./e, leaving it"
 
 
 @pytest.mark.deviation("multilog-file-size-limit")
