@@ -23,6 +23,7 @@ SECOND_NS = 1_000_000_000
 WAITING_NS = 10 * SECOND_NS  # how often we say for whom we wait
 LOGGER_NS = 2 * SECOND_NS  # a logger that does not read to end of file in this gets a TERM
 OPENING_NS = SECOND_NS // 20  # how often we look whether a new logger has its pipe
+TRIES = 3  # so often a logger that cannot even be started is tried
 YOUNG_NS = 5 * SECOND_NS  # an older logger has it, or will never have it
 
 
@@ -56,6 +57,7 @@ class Stopping:
         What it is fed may end it at once, and so call this again.
         """
         if entry.main is None and entry.log and entry.log.state is State.WAIT:
+            entry.log.failures = 0
             entry.log.feed(ord("o"))  # it died, or waits: once more, for what is in the pipe
         if entry.main is None and entry.log and entry.pipe >= 0:
             if is_opening(entry.log, entry.pipe):
@@ -103,7 +105,7 @@ def is_opening(log: Supervise, pipe: int) -> bool:
     if time.monotonic_ns() - log.last_start_ns > YOUNG_NS:
         return False
     if not has_process(log.state):
-        return log.state is State.ONCE
+        return log.state is State.ONCE and log.failures < TRIES
     ours = os.fstat(pipe)
     try:
         found = os.stat(f"/proc/{log.pid}/fd/0")
@@ -123,5 +125,7 @@ def unread(directory: int) -> int:
         return 0
     try:
         return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0  # something else stands there
     finally:
         os.close(fd)

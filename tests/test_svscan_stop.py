@@ -226,3 +226,28 @@ def test_stop_without_a_logger_directory(ending: Ending, tmp_path: Path) -> None
     wait_up(where)
     assert running.stop() == 0
     assert scan.pid(where) == 0
+
+
+def test_logger_that_cannot_be_started_holds_up_no_stop(ending: Ending, tmp_path: Path) -> None:
+    """A logger whose process cannot be recorded is tried a few times, then svscan ends."""
+    where = service(tmp_path / "scan/a", log=LOGGER)
+    (where / "log/supervise").mkdir()
+    child = where / "log/supervise/child"
+    child.touch()
+    child.with_name("other").hardlink_to(child)
+    running = ending.start(tmp_path / "scan")
+    wait_up(where)
+    line = "supervise: warning: unable to write a/log/supervise/child: permission denied"
+    running.wait_said(line)
+    assert running.stop() == 0
+    assert running.lines() == [line]
+
+
+def test_pipe_that_is_something_else_counts_as_read(tmp_path: Path) -> None:
+    """Where a directory took the place of the pipe there is nothing more to read."""
+    (tmp_path / "supervise/pipe").mkdir(parents=True)
+    directory = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert stopping.unread(directory) == 0
+    finally:
+        os.close(directory)
