@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pysvscan.core import identity, restart, service, status
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
-from pysvscan.files import PAGE, Files
+from pysvscan.files import Files
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import Pidfd, is_dead
 from pysvscan.starter import Starter, Waiting
@@ -32,6 +32,7 @@ SIGNALS = {
     Action.STOP: signal.SIGSTOP,
     Action.TERM: signal.SIGTERM,
 }
+COMMANDS = 32  # served in one turn: all that one svc sends, and no more of what floods a control
 NOT_RUN = (126, 127)  # what a shell exits with where it could not execute; a run may as well
 
 Report = Callable[[str, str, BaseException | None], None]  # label ("warning"), message, cause
@@ -215,9 +216,9 @@ class Supervise:
     # events
 
     def obey(self) -> None:
-        """Serve the bytes in control; each is an event."""
+        """Serve some bytes in control, each an event; the rest after the others had their turn."""
         try:
-            commands = os.read(self.files.control, PAGE)
+            commands = os.read(self.files.control, COMMANDS)
         except BlockingIOError:
             return
         for byte in commands:

@@ -8,6 +8,8 @@ import itertools
 import os
 import shutil
 import signal
+import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +21,10 @@ from pysvscan.core import identity
 from pysvscan.core.restart import GAP_NS
 from pysvscan.core.service import State
 from pysvscan.strerr import Fatal
-from pysvscan.supervise import Supervise
+from pysvscan.supervise import COMMANDS, Supervise
 from tests import scan
 from tests.hosted import Host, age, hosting
-from tests.scan import executable, is_alive, is_supervised
+from tests.scan import command, executable, is_alive, is_supervised
 
 RUN = "echo $$ >>starts\nexec sleep 1000"
 
@@ -363,6 +365,16 @@ def test_supervise_does_not_claim_the_process_of_a_copy(host: Host, path: Path) 
     other = host.begin(copy)
     assert up(host, other, copy) != pid
     assert service.pid == pid
+
+
+def test_supervise_serves_a_flood_of_commands_by_and_by(host: Host, path: Path) -> None:
+    """A control that somebody fills without end takes a small part of each turn."""
+    service = host.begin(path)
+    up(host, service, path)
+    command(path, b"pc" * 2000)
+    host.loop.turn()
+    unread = fcntl.ioctl(service.files.control, termios.FIONREAD, bytes(4))
+    assert 4000 - int.from_bytes(unread, sys.byteorder) == COMMANDS
 
 
 # supervise/
