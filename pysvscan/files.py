@@ -134,25 +134,52 @@ class Files:
         return process
 
     def record(self, process: Identity) -> None:
-        """Write down who will run, in place: it must work on a full disk."""
+        """Write down who will run, in place: it must work on a full disk.
+
+        A file that is not our own is then replaced: its owner could change the record later.
+        """
+        data = identity.pack(self.own(process))
         try:
             fd = os.open(b"supervise/child", BOTH | os.O_CREAT, 0o600, dir_fd=self.directory)
             try:
                 check(fd)
-                os.pwrite(fd, identity.pack(self.own(process)), 0)
+                os.pwrite(fd, data, 0)
+                is_own = author(fd) == os.geteuid()
             finally:
                 os.close(fd)
         except OSError as exc:
             raise Fatal(f"unable to write {self.path(b'supervise/child')}") from exc
+        if not is_own:
+            with contextlib.suppress(OSError):  # it stays as it is, and is believed as little
+                self.replace_child(data)
 
-    def recorded(self) -> Identity | None:
+    def replace_child(self, data: bytes) -> None:
+        """Write child.new, which nobody else has ever had open, and rename it to child."""
+        new, here = b"supervise/child.new", self.directory
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new, dir_fd=here)
+        fd = os.open(new, WRITE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=here)
+        try:
+            os.pwrite(fd, data, 0)
+        finally:
+            os.close(fd)
+        os.rename(new, b"supervise/child", src_dir_fd=here, dst_dir_fd=here)
+
+    def recorded(self) -> tuple[Identity, int] | None:
         """Read who ran last; None if nobody did, or if it cannot be made out.
+
+        Returns:
+            The process, and the account on whose word this is; -1: it may be anybody's.
 
         Raises:
             OSError: it cannot be read, and may name a process that lives.
         """
         try:
-            return identity.unpack(self.read(b"supervise/child", identity.BYTES))
+            fd = os.open(b"supervise/child", READ, dir_fd=self.directory)
+            try:
+                return identity.unpack(os.read(fd, identity.BYTES)), author(fd)
+            finally:
+                os.close(fd)
         except (FileNotFoundError, identity.IdentityError):
             return None
 
@@ -256,6 +283,13 @@ def shorten(fifo: int) -> None:
     """Cut a FIFO for commands to a page; a user has 1,024 of full size, and logs need them."""
     with contextlib.suppress(OSError):
         fcntl.fcntl(fifo, fcntl.F_SETPIPE_SZ, PAGE)
+
+
+def author(fd: int) -> int:
+    """Say whose word a file's contents are; -1 where others may write it, or have it elsewhere."""
+    found = os.fstat(fd)
+    is_private = found.st_nlink == 1 and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return found.st_uid if is_private else -1
 
 
 def check(fd: int) -> None:

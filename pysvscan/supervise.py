@@ -198,16 +198,25 @@ class Supervise:
 
         Returns:
             Its pid and a pidfd, or (0, -1) if there is none or it is a stranger.
+
+        Raises:
+            OSError: that cannot be found out, or it runs and the record is not to be believed:
+                whoever may write there shall not have us signal a process that he may not.
         """
-        recorded = self.files.recorded()
-        held = hold(recorded.pid) if recorded else None
-        if not recorded or not held:
+        record = self.files.recorded()
+        held = hold(record[0].pid) if record else None
+        if not record or not held:
             return 0, -1
-        found = self.files.own(self.starter.kernel.identify_held(recorded.pid, held.fd))
-        if identity.is_same(recorded, found) and not is_dead(held.fd):
-            return recorded.pid, held.fd
-        os.close(held.fd)
-        return 0, -1
+        recorded, author = record
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, held.fd)
+            found = self.files.own(self.starter.kernel.identify_held(recorded.pid, held.fd))
+            if not identity.is_same(recorded, found) or is_dead(held.fd):
+                return 0, -1
+            if author not in (0, os.geteuid(), os.stat(f"/proc/{recorded.pid}").st_uid):
+                raise PermissionError(errno.EPERM, "")
+            undo.pop_all()
+        return recorded.pid, held.fd
 
     def adopted_died(self) -> None:
         """Serve the death of a process that we took over; its exit status is not known."""

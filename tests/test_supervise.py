@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import termios
 import threading
@@ -20,12 +21,14 @@ import pytest
 from pysvscan.core import identity
 from pysvscan.core.restart import GAP_NS
 from pysvscan.core.service import State
+from pysvscan.pidfd import Kernel
 from pysvscan.strerr import Fatal
 from pysvscan.supervise import COMMANDS, Supervise
 from tests import scan
 from tests.hosted import Host, age, hosting
 from tests.scan import command, executable, is_alive, is_supervised
 
+NOBODY = 65534
 RUN = "echo $$ >>starts\nexec sleep 1000"
 
 
@@ -365,6 +368,65 @@ def test_supervise_does_not_claim_the_process_of_a_copy(host: Host, path: Path) 
     other = host.begin(copy)
     assert up(host, other, copy) != pid
     assert service.pid == pid
+
+
+def forge(path: Path, number: int, account: int) -> None:
+    """Write a record that names a process, as somebody does who may write in supervise/."""
+    where = path / "supervise"
+    where.mkdir(exist_ok=True)
+    (where / "lock").touch()
+    found = Kernel().identify(number)
+    lock = (where / "lock").stat()
+    found.device, found.inode = lock.st_dev, lock.st_ino
+    (where / "child").write_bytes(identity.pack(found))
+    os.chown(where / "child", account, account)
+
+
+@pytest.mark.root
+def test_supervise_believes_no_record_of_another_account(host: Host, path: Path) -> None:
+    """Whoever may write in supervise/ cannot have us signal another account's process."""
+    victim = subprocess.Popen(["sleep", "1000"])
+    try:
+        forge(path, victim.pid, NOBODY)
+        service = host.supervise(path)
+        before = os.listdir("/proc/self/fd")
+        with pytest.raises(Fatal, match="unable to look for the process of a"):
+            service.open()
+        assert os.listdir("/proc/self/fd") == before
+    finally:
+        victim.kill()
+        victim.wait()
+    up(host, host.begin(path), path)
+    found = (path / "supervise/child").stat()
+    assert (found.st_uid, found.st_mode & 0o777) == (os.geteuid(), 0o600)
+
+
+@pytest.mark.root
+def test_supervise_believes_of_an_account_what_concerns_its_own_processes(
+    host: Host, path: Path
+) -> None:
+    """A directory that was given away (chown -R) does not make us forget what runs as its owner."""
+    process = subprocess.Popen(["sleep", "1000"], user=NOBODY)
+    forge(path, process.pid, NOBODY)
+    service = host.begin(path)
+    assert service.pid == process.pid
+    service.feed(ord("d"))
+    assert process.wait() == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_supervise_believes_no_record_that_others_may_write(
+    host: Host, path: Path, mode: int
+) -> None:
+    """A record that anybody could have written is nobody's word."""
+    first = host.begin(path)
+    up(host, first, path)
+    first.close()
+    (path / "supervise/child").chmod(mode)
+    with pytest.raises(Fatal, match="unable to look for the process of a"):
+        host.supervise(path).open()
+    (path / "supervise/child").chmod(0o600)
+    assert host.begin(path).pid == first.pid
 
 
 def test_supervise_serves_a_flood_of_commands_by_and_by(host: Host, path: Path) -> None:
