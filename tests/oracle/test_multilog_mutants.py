@@ -14,6 +14,7 @@ from tests.oracle.mutants import MUTANTS, Mutant
 pytestmark = pytest.mark.slow
 
 TESTS = ("tests/core/test_match.py", "tests/core/test_script.py")
+SHARED = ("tests/__init__.py", "tests/conftest.py", "tests/low.py", "tests/core/__init__.py")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = tmp_path_factory.mktemp("mutants")
     shutil.copytree(ROOT / "pysvscan", where / "pysvscan", ignore=shutil.ignore_patterns("*.pyc"))
     shutil.copy(ROOT / "pyproject.toml", where)
-    for name in ("tests/__init__.py", "tests/conftest.py", "tests/core/__init__.py", *TESTS):
+    for name in (*SHARED, *TESTS):
         (where / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, where / name)
     return where
