@@ -54,9 +54,9 @@ class Running:
         return (is_read or call[0] == "7") and not self.pending()
 
     def pending(self) -> int:
-        """Return the set of pending signals."""
+        """Return the set of pending signals, but for a CHLD that is blocked."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("ShdPnd:")[1].split()[0], 16)
+        return int(status.split("ShdPnd:")[1].split()[0], 16) & ~(1 << signal.SIGCHLD - 1)
 
     def send_stopped(self, number: int, data: bytes = b"") -> None:
         """Send a signal and input such that both are there when it goes on."""
