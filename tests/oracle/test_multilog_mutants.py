@@ -13,7 +13,6 @@ from tests.oracle.mutants import MUTANTS, Mutant
 
 pytestmark = pytest.mark.slow
 
-FILES = ("tests/__init__.py", "tests/low.py", "tests/conftest.py", "tests/core/__init__.py")
 TESTS = ("tests/core/test_match.py", "tests/core/test_script.py")
 SHARED = ("tests/__init__.py", "tests/conftest.py", "tests/low.py", "tests/core/__init__.py")
 
