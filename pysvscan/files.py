@@ -31,13 +31,13 @@ class Files:
     Attributes:
         directory: the descriptor; the caller's.
         label: the directory's name.
-        lock, control: descriptors; -1 while we do not supervise.
+        lock, control, ok: descriptors; -1 while we do not supervise.
     """
 
     def __init__(self, directory: int, label: bytes) -> None:
         self.directory = directory
         self.label = label
-        self.lock = self.control = -1
+        self.lock = self.control = self.ok = -1
         self.held = contextlib.ExitStack()
 
     def path(self, base: bytes) -> str:
@@ -56,23 +56,30 @@ class Files:
 
     # what is held
 
-    def take(self) -> None:
+    def take(self, former: "Files | None" = None) -> None:
         """Make `supervise`, lock it, open control.
+
+        Args:
+            former: what we had of it; where its lock is still there, that one is kept.
 
         Raises:
             Fatal: with the words of C supervise; `close` then closes what was opened.
         """
         make_directory(b"supervise", self.directory)
-        self.lock = self.open_lock()
+        if former and former.is_there(former.lock, b"lock"):
+            self.lock = os.dup(former.lock)  # a second descriptor of the same lock
+            self.held.callback(os.close, self.lock)
+        else:
+            self.lock = self.open_lock()
         self.control = self.open_fifo(b"control", BOTH)
         self.held.callback(os.close, self.control)
         shorten(self.control)
 
     def open_ok(self) -> None:
         """Open ok, which says that we supervise."""
-        ok = self.open_fifo(b"ok", READ)
-        self.held.callback(os.close, ok)
-        shorten(ok)
+        self.ok = self.open_fifo(b"ok", READ)
+        self.held.callback(os.close, self.ok)
+        shorten(self.ok)
 
     def open_pipe(self) -> int:
         """Open the FIFO between service and logger as its holder, made if need be; the caller's."""
@@ -112,10 +119,15 @@ class Files:
         return "write"
 
     def are_ours(self) -> bool:
-        """Say whether `supervise` is still the directory that we took."""
-        ours = os.fstat(self.lock)
+        """Say whether `supervise` is still the directory that we took, with all that we hold."""
+        ours = ((self.lock, b"lock"), (self.control, b"control"), (self.ok, b"ok"))
+        return all(self.is_there(fd, base) for fd, base in ours)
+
+    def is_there(self, held: int, base: bytes) -> bool:
+        """Say whether a name in `supervise` is still the file that we hold."""
+        ours, path = os.fstat(held), b"supervise/" + base
         try:
-            found = os.stat(b"supervise/lock", dir_fd=self.directory, follow_symlinks=False)
+            found = os.stat(path, dir_fd=self.directory, follow_symlinks=False)
         except OSError:
             return False
         return (ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino)
@@ -123,7 +135,7 @@ class Files:
     def close(self) -> None:
         """Close lock, control and ok: another may supervise."""
         self.held.close()
-        self.lock = self.control = -1
+        self.lock = self.control = self.ok = -1
 
     # child: who the process is
 

@@ -125,6 +125,8 @@ class Supervise:
     def renew(self) -> None:
         """Look whether `supervise` is still the directory that we took; if not, make it again.
 
+        So it is where only control or ok went, without which nobody can command the service.
+
         The service is not touched: it is recorded and announced in the new one.
 
         Raises:
@@ -135,7 +137,7 @@ class Supervise:
         anew = Files(self.directory, self.label)
         with contextlib.ExitStack() as undo:
             undo.callback(anew.close)
-            anew.take()
+            anew.take(self.files)
             if self.pid:
                 with contextlib.suppress(ProcessLookupError):  # dead, and we are not told yet
                     anew.record(self.starter.kernel.identify(self.pid))

@@ -542,6 +542,26 @@ def test_supervise_makes_its_directory_again(host: Host, path: Path, how: str) -
     assert (third.pid, third.paused) == (pid, True)
 
 
+@pytest.mark.parametrize("name", ["control", "ok"])
+def test_supervise_makes_a_fifo_again(host: Host, path: Path, name: str) -> None:
+    """Where one FIFO was removed it is made again; the lock is held all the time, then let go."""
+    service = host.begin(path)
+    pid = up(host, service, path)
+    (path / "supervise" / name).unlink()
+    service.renew()
+    said = ["supervise: warning: a/supervise was removed or replaced: made again"]
+    assert host.said == said
+    assert is_supervised(path)
+    with pytest.raises(Fatal, match="unable to acquire a/supervise/lock"):
+        host.supervise(path).open()
+    service.renew()
+    assert (host.said, service.pid) == (said, pid)
+    command(path, b"p")
+    host.until(lambda: status(path)[1])
+    second = replaced(host, service, path)
+    assert second.pid == pid
+
+
 def test_supervise_keeps_what_it_has_where_it_cannot_renew(host: Host, path: Path) -> None:
     """supervise/ became a file: said, the old FIFO still commands, and it works when it can."""
     service = host.begin(path)
