@@ -47,10 +47,10 @@ def value(name: bytes) -> bytes | None:
         fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:  # a link to nothing counts as an empty file
         return None
-    data = b""
+    data = bytearray()  # grows in place: bytes would be copied with each read
     while chunk := os.read(fd, 65536):
         data += chunk
     os.close(fd)
     if not data:
         return None
-    return data.partition(b"\n")[0].rstrip(b" \t").replace(b"\0", b"\n")
+    return bytes(data.partition(b"\n")[0].rstrip(b" \t").replace(b"\0", b"\n"))

@@ -5,6 +5,7 @@ Not tested: the order of the variables, which is C's no more.
 
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pysvscan.commands import envdir
 from tests.oracle.runner import Pair, count, environment, run
 
 pytestmark = pytest.mark.oracle
@@ -223,6 +225,19 @@ def test_environment_is_changed_when_large(oracle: Oracle, tmp_path: Path) -> No
     )
     assert set(by_c) - set(ours) == {b"A.B=1"}
     assert {entry[:4] for entry in set(ours) - set(by_c)} == {b"PWD="}
+
+
+def test_envdir_reads_a_large_file_in_linear_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of 128 MB, by mistake in the directory, costs no minute of copying what was read."""
+    monkeypatch.chdir(tmp_path)
+    with Path("LARGE").open("wb") as file:
+        file.write(b"x\n")
+        file.truncate(2**27)
+    begin_s = time.process_time()
+    assert envdir.value(b"LARGE") == b"x"
+    assert time.process_time() - begin_s < 10
 
 
 @pytest.mark.deviation("envdir-dangling")
