@@ -50,4 +50,5 @@ def about(words: list[str]) -> "NoReturn":
 
 
 if __name__ == "__main__":
+    os.environb.pop(b"PYSVSCAN_GIVEN", None)  # the installed commands' own; here it is anybody's
     run("pysvscan", sys.argv[1:])

@@ -169,6 +169,20 @@ def test_pysvscan_names_its_version(installed: Installed, tmp_path: Path) -> Non
         )
 
 
+def test_module_believes_nobody(installed: Installed, tmp_path: Path) -> None:
+    """`python -I -m pysvscan` takes no environment from a variable that others may have set."""
+    (tmp_path / "env").mkdir()
+    words = [str(installed.python), "-I", "-m", "pysvscan", "envdir", "env", "/usr/bin/env"]
+    for given in ("S environ QT0x", "S environ !a"):  # A=1, and no base64
+        env = {"PATH": "/bin", "LC_ALL": "C", "PYSVSCAN_GIVEN": given}
+        result = run(words, cwd=tmp_path, env=env)
+        assert (result.code, sorted(result.out.split()), result.err) == (
+            0,
+            [b"LC_ALL=C", b"PATH=/bin"],
+            b"",
+        )
+
+
 def one_line(result: Result, begin: str) -> str:
     """Assert that a command said one line and ended with 111; return the line."""
     line = os.fsdecode(result.err)
