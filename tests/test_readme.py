@@ -31,3 +31,9 @@ def test_readme_lists_every_command() -> None:
     table = TEXT.split("## Commands")[1].split("##")[0]
     named = set(re.findall(r"`([a-z0-9]+)[ `]", table))
     assert named >= commands.NAMES
+
+
+def test_readme_links_our_commands_and_no_other() -> None:
+    """What it tells to link into /usr/local/bin is what we install, not a venv's python and pip."""
+    (names,) = re.findall(r"^    for name in (.+)$", TEXT, re.MULTILINE)
+    assert names.split() == sorted(commands.NAMES | {"pysvscan"})
