@@ -78,6 +78,12 @@ def is_supervised(path: Path) -> bool:
     return True
 
 
+def wait_started(path: Path) -> None:
+    """Wait until a service's process has become sleep: only now it needs its directory no more."""
+    number = wait_up(path)
+    wait_until(lambda: Path(f"/proc/{number}/comm").read_text() == "sleep\n")
+
+
 def is_alive(number: int) -> bool:
     """Say whether a process runs; a zombie does not."""
     try:
@@ -203,7 +209,7 @@ def scanning(path: Path, *names: str, **settings: Any) -> Iterator[Scan]:
     scan = Scan(path, **settings)
     try:
         for name in names:
-            wait_up(path / name)
+            wait_started(path / name)
         yield scan
     finally:
         survived = scan.alive()
