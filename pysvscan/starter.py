@@ -19,6 +19,7 @@ import resource
 import signal
 import stat
 import subprocess
+from collections.abc import Iterator
 
 from pysvscan.core.identity import Identity
 from pysvscan.loop import Loop
@@ -189,20 +190,19 @@ class Starter:
         if not (self.shell_is_exact and self.is_plain(directory)):
             return self.wait_in_fork()
         waiting, self.waiting = self.waiting, None
-        return waiting or self.wait_in_shell()
+        if not waiting:
+            return self.wait_in_shell()
+        self.loop.child(
+            waiting.pid, self, lambda _: None
+        )  # its death is no matter of the next one's
+        return waiting
 
     def wait_in_shell(self) -> Waiting:
         """Spawn the fast road."""
-        with contextlib.ExitStack() as stack:
-            read, write = os.pipe2(os.O_CLOEXEC)
-            stack.callback(os.close, read)
-            unwind = stack.enter_context(contextlib.ExitStack())
-            unwind.callback(os.close, write)
+        with pipe(kept=1) as (read, write):
             pid = self.spawn_shell(self.script, stdin=read)
             self.lower_descriptors(pid)
-            waiting = Waiting(self.kernel.identify(pid), write)
-            unwind.pop_all()
-        return waiting
+            return Waiting(self.kernel.identify(pid), write)
 
     def lower_descriptors(self, pid: int) -> None:
         """Give a child the limit that we were given ourselves; it may be dead already."""
@@ -212,14 +212,8 @@ class Starter:
 
     def wait_in_fork(self) -> Waiting:
         """Fork the slow road: exact in everything, and says why it could not execute."""
-        with contextlib.ExitStack() as stack:
-            read, write = os.pipe2(os.O_CLOEXEC)
-            stack.callback(os.close, read)
-            unwind = stack.enter_context(contextlib.ExitStack())
-            unwind.callback(os.close, write)
-            error, error_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            unwind.callback(os.close, error)
-            stack.callback(os.close, error_write)
+        with pipe(kept=1) as (read, write), pipe(kept=0) as (error, error_write):
+            os.set_blocking(error, False)
             # Until its handlers are gone, a signal for the child would be written to our wakeup.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             try:
@@ -229,9 +223,7 @@ class Starter:
                     self.become_run(read, error_write)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            waiting = Waiting(self.kernel.identify(pid), write, error)
-            unwind.pop_all()
-        return waiting
+            return Waiting(self.kernel.identify(pid), write, error)
 
     def become_run(self, read: int, error: int) -> None:
         """In the child: wait for the release, arrange everything, execute; never returns."""
@@ -301,6 +293,19 @@ class Starter:
         if self.waiting:
             self.waiting.cancel()
             self.waiting = None
+
+
+@contextlib.contextmanager
+def pipe(kept: int) -> Iterator[tuple[int, int]]:
+    """Make a pipe, (read, write); closed afterwards, but for the one end kept if all went well."""
+    ends = os.pipe2(os.O_CLOEXEC)
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, ends[kept])
+        try:
+            yield ends
+        finally:
+            os.close(ends[1 - kept])
+        undo.pop_all()
 
 
 def interpreter(head: bytes) -> bytes:

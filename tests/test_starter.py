@@ -121,6 +121,18 @@ def test_starter_does_not_keep_a_dead_process(host: Host) -> None:
     assert host.starter.waiting
 
 
+def test_starter_keeps_the_next_when_the_last_dies_unused(host: Host, directory: int) -> None:
+    """A process that was handed out and cancelled takes nobody with it."""
+    host.starter.prepare()
+    handed_out = host.starter.take(directory)
+    host.starter.prepare()
+    waiting = host.starter.waiting
+    assert waiting
+    handed_out.cancel()
+    host.until(lambda: not Path(f"/proc/{handed_out.pid}").exists())
+    assert host.starter.waiting is waiting
+
+
 def copy_true(path: Path) -> None:
     """Make a run that is a binary."""
     shutil.copy("/bin/true", path / "run")
