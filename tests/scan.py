@@ -78,10 +78,14 @@ def is_supervised(path: Path) -> bool:
     return True
 
 
-def wait_started(path: Path) -> None:
-    """Wait until a service's process has become sleep: only now it needs its directory no more."""
+def wait_started(path: Path, comm: str = "sleep") -> None:
+    """Wait until a service's process has become its program.
+
+    Before, it needs its directory and, to enter that, svscan; a pid in the status says only that
+    it was let go.
+    """
     number = wait_up(path)
-    wait_until(lambda: Path(f"/proc/{number}/comm").read_text() == "sleep\n")
+    wait_until(lambda: Path(f"/proc/{number}/comm").read_text() == f"{comm}\n")
 
 
 def is_alive(number: int) -> bool:

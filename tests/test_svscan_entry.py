@@ -23,6 +23,7 @@ from tests.scan import (
     scanning,
     service,
     untouched,
+    wait_started,
     wait_up,
 )
 from tests.wait import wait_until
@@ -377,6 +378,8 @@ def test_svscan_that_was_killed_finds_all_again(tmp_path: Path) -> None:
     path = tmp_path / "service"
     service(path / "logged", SLEEP, LOGGER)
     with scanning(path, "one") as found:
+        wait_started(path / "logged")
+        wait_started(path / "logged/log", "multilog")
         with untouched(found, "one", "logged", "logged/log"):
             found.process.kill()
             found.process.wait()
