@@ -1,0 +1,292 @@
+"""What service.toml says: a table of TOML becomes Settings, or an error that names key and value.
+
+Everything is checked here, so that whoever gets Settings need not. Each table and each key has its
+own reader; what has none is unknown, and an error. Not here: reading the file (servicetoml.py).
+"""
+
+import re
+
+from pysvscan.core import script, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+FULL = ("block", "drop-archives", "drop-lines")
+COMPRESS = ("gzip", "zstd")
+UNIT_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
+MAX_AGE_NS = 36500 * UNIT_NS["d"]  # a hundred years; in 64 bits as well
+AGE = re.compile(r"([1-9][0-9]{0,9})([smhd])", re.ASCII)
+ACCOUNT = re.compile(r"[^\x00-\x20:/\x7f]+")
+SHOWN = 60  # characters of a value in a message
+
+
+class SettingsError(ValueError):
+    """What is wrong in service.toml: `TABLE.KEY: …`, complete, of one line."""
+
+
+class Log:
+    """The table [log].
+
+    Attributes:
+        words: the multilog script, word by word.
+        script: the same, parsed.
+        user: the logger's account; None: that of svscan, which then is not root.
+        stderr: take the service's stderr, too.
+        stdout: copy what is selected to svscan's stdout.
+        full: what to do where the disk is full, one of FULL.
+        compress: what compresses archives, one of COMPRESS, or None.
+        max_age_ns: how old an archive may be; None: any age.
+        own: a process of its own.
+    """
+
+    __slots__ = (
+        "compress",
+        "full",
+        "max_age_ns",
+        "own",
+        "script",
+        "stderr",
+        "stdout",
+        "user",
+        "words",
+    )
+
+    def __init__(
+        self,
+        words: tuple[bytes, ...],
+        user: str | None = None,
+        *,
+        stderr: bool = False,
+        stdout: bool = False,
+        full: str = "block",
+        compress: str | None = None,
+        max_age_ns: int | None = None,
+        own: bool = False,
+    ) -> None:
+        self.words = words
+        self.script = script.parse(list(words))
+        self.user = user
+        self.stderr = stderr
+        self.stdout = stdout
+        self.full = full
+        self.compress = compress
+        self.max_age_ns = max_age_ns
+        self.own = own
+
+    def values(self) -> tuple[object, ...]:
+        """List what makes two of them equal: all but the parsed script, which the words decide."""
+        return tuple(getattr(self, name) for name in self.__slots__ if name != "script")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Log) and self.values() == other.values()
+
+    def __hash__(self) -> int:
+        return hash(self.values())
+
+
+class Settings:
+    """All of service.toml. Without the file: `Settings()`, a classic service.
+
+    Attributes:
+        log: the table [log]; None: there is none, and `log/run` logs if there is one.
+    """
+
+    __slots__ = ("log",)
+
+    def __init__(self, log: Log | None = None) -> None:
+        self.log = log
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self.log == other.log
+
+    def __hash__(self) -> int:
+        return hash(self.log)
+
+
+def parse(table: dict[str, object], is_root: bool) -> Settings:
+    """Check a whole service.toml.
+
+    Args:
+        table: as tomllib gives it.
+        is_root: svscan is root, so that a log must say whose it is.
+
+    Raises:
+        SettingsError: the first thing that is wrong.
+    """
+    for name in table:
+        if name != "log":
+            raise SettingsError(f"{show_key(name)}: unknown table; known is log")
+    if "log" not in table:
+        return Settings()
+    content = table["log"]
+    if not isinstance(content, dict):
+        raise SettingsError(f"log: {show(content)} is not a table")
+    return Settings(parse_log(content, is_root))
+
+
+def parse_log(table: dict[str, object], is_root: bool) -> Log:
+    """Check the table [log]."""
+    for name in table:
+        if name not in LOG_KEYS:
+            known = ", ".join(LOG_KEYS)
+            raise SettingsError(f"log.{show_key(name)}: unknown key; known are {known}")
+    if "script" not in table:
+        raise SettingsError("log.script: missing; a multilog script says what is written where")
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        attribute, read = LOG_KEYS[name]
+        values[attribute] = read(f"log.{name}", value)
+    log = Log(**values)
+    check_together(log, is_root)
+    return log
+
+
+def check_together(log: Log, is_root: bool) -> None:
+    """Check what no key can say alone."""
+    if log.user is None and is_root:
+        raise SettingsError('log.user: missing; svscan is root, and even "root" must be said')
+    processors = [it.processor for it in log.script.directories if it.processor is not None]
+    if log.compress and processors:
+        action = show_word(b"!" + processors[0])
+        raise SettingsError(
+            f'log.compress: "{log.compress}" and the processor {action} of log.script: '
+            "only one can have an archive"
+        )
+
+
+def read_script(key: str, value: object) -> tuple[bytes, ...]:
+    """Read a multilog script: a string, split as a shell would, or an array of words."""
+    found = split_script(key, value)
+    parsed = script.parse(found)
+    for word in found:
+        if wrong := what_is_wrong(word, word in parsed.ignored):
+            raise SettingsError(f"{key}: {show_word(word)}: {wrong}")
+    paths = [it.path for it in parsed.directories]
+    if not paths:
+        raise SettingsError(f"{key}: {show(value)} names no directory, as ./main would")
+    for path in paths:
+        if paths.count(path) > 1:
+            raise SettingsError(f"{key}: {show_word(path)}: a directory can be named once")
+    return tuple(found)
+
+
+def split_script(key: str, value: object) -> list[bytes]:
+    """Make words of either form."""
+    if isinstance(value, str):
+        try:
+            return words.split(encode(value))
+        except words.WordsError as exc:
+            raise SettingsError(f"{key}: {show(value)}: {exc}") from None
+    if not isinstance(value, list):
+        raise SettingsError(f"{key}: {show(value)} is neither a string nor an array")
+    for word in value:
+        if not isinstance(word, str) or "\0" in word:
+            raise SettingsError(f"{key}: {show(word)} in the array is no word")
+    return [encode(word) for word in value]
+
+
+def what_is_wrong(word: bytes, ignored: bool) -> str:
+    """Say what is wrong with an action that multilog takes, or ignores; nothing if all is well."""
+    action, rest = word[:1], word[1:]
+    if ignored:
+        if action == b"t":
+            return "t counts only as the first word"
+        return "no action of multilog"
+    if action in (b"s", b"n") and not rest.isdigit():
+        return f"{action.decode()} wants a number"
+    if action in (b"e", b"t") and rest:
+        return f"{action.decode()} stands alone"
+    if action in (b"=", b"!") and not rest.strip():
+        return f"{action.decode()} wants {'a file' if action == b'=' else 'a program'}"
+    return ""
+
+
+def read_account(key: str, value: object) -> str:
+    """Read an account's name; whether there is such an account is not known here."""
+    if not isinstance(value, str) or not ACCOUNT.fullmatch(value):
+        raise SettingsError(f"{key}: {show(value)} is no account's name")
+    return value
+
+
+def read_bool(key: str, value: object) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise SettingsError(f"{key}: {show(value)} is neither true nor false")
+    return value
+
+
+def read_full(key: str, value: object) -> str:
+    """Read what to do where the disk is full."""
+    return read_choice(key, value, FULL)
+
+
+def read_compress(key: str, value: object) -> str:
+    """Read what compresses archives."""
+    return read_choice(key, value, COMPRESS)
+
+
+def read_choice(key: str, value: object, choices: tuple[str, ...]) -> str:
+    """Read one of some words."""
+    if not isinstance(value, str) or value not in choices:
+        raise SettingsError(f"{key}: {show(value)} is none of {', '.join(choices)}")
+    return value
+
+
+def read_age(key: str, value: object) -> int:
+    """Read an age: a number and its unit, as in 30d."""
+    found = AGE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise SettingsError(f"{key}: {show(value)} is no age; 30d, 12h, 90m, 45s are")
+    age_ns = int(found[1]) * UNIT_NS[found[2]]
+    if age_ns > MAX_AGE_NS:
+        raise SettingsError(f"{key}: {show(value)} is more than 36500d")
+    return age_ns
+
+
+LOG_KEYS: "dict[str, tuple[str, Callable[[str, object], object]]]" = {  # attribute and reader
+    "script": ("words", read_script),
+    "user": ("user", read_account),
+    "stderr": ("stderr", read_bool),
+    "stdout": ("stdout", read_bool),
+    "full": ("full", read_full),
+    "compress": ("compress", read_compress),
+    "max_age": ("max_age_ns", read_age),
+    "own": ("own", read_bool),
+}
+
+
+def encode(text: str) -> bytes:
+    """Encode what TOML gives; it has no surrogates, but who calls us might."""
+    return text.encode(errors="surrogatepass")
+
+
+def show(value: object) -> str:
+    """Show a value in a message: on one line, cut where it is long, in TOML's spelling."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{printable(value)}"'
+    for kind, name in ((list, "an array"), (dict, "a table")):
+        if isinstance(value, kind):
+            return name
+    if isinstance(value, int) and abs(value) >= 2**63:  # 0x… may be too long for str()
+        return "a number beyond 64 bits"
+    return printable(str(value))
+
+
+def show_key(name: str) -> str:
+    """Show a key or the name of a table."""
+    return printable(name) or '""'
+
+
+def show_word(word: bytes) -> str:
+    """Show a word of a script."""
+    return printable(words.quote(word).decode(errors="replace"))
+
+
+def printable(text: str) -> str:
+    """Escape what would break a line of a log, and cut it."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: SHOWN + 1])
+    return shown if len(text) <= SHOWN else shown[:SHOWN] + "..."
