@@ -64,6 +64,8 @@ def build_wheel(directory: Path) -> Path:
     """Build from a copy: setuptools leaves its build directory in the source."""
     source = directory / "source"
     shutil.copytree(ROOT / "pysvscan", source / "pysvscan", ignore=shutil.ignore_patterns("*.pyc"))
+    for name in ("contrib/man", "contrib/completion"):
+        shutil.copytree(ROOT / name, source / name)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(directory), str(source))

@@ -1,0 +1,68 @@
+# bash completion for pysvscan's commands: options, and service directories of $SVDIR (/service).
+# Read by bash-completion through the files beside it, one for each command; or source it yourself.
+
+# Where the words of a service name are looked for: a path is completed as it is typed, any other
+# word as the name of a service.
+_pysvscan_services() {
+    local word=$1 scan=${SVDIR:-/service} directory
+    case $word in
+    */* | .*) set -- "$word"*/ "$word"*/log/ ;;
+    *) set -- "$scan/$word"*/ "$scan/$word"*/log/ "$word"*/ ;;
+    esac
+    for directory; do
+        directory=${directory%/}
+        if [[ -e $directory/run || -e $directory/supervise/ok ]]; then
+            COMPREPLY+=("$directory")
+        elif [[ $word == */* && -d $directory ]]; then
+            COMPREPLY+=("$directory/")
+        fi
+    done
+}
+
+# A name is put into the command line as it has to be typed.
+_pysvscan_quote() {
+    local i
+    for i in "${!COMPREPLY[@]}"; do
+        printf -v "COMPREPLY[i]" %q "${COMPREPLY[i]}"
+    done
+    [[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != */ ]] || compopt -o nospace 2>/dev/null
+}
+
+_pysvscan_options() {
+    case $1 in
+    svc) printf -- '-%s\n' u d o p c h a i t k x ;;
+    svscan) echo --json ;;
+    esac
+}
+
+_pysvscan_complete() {
+    local command=$1 word=$2
+    COMPREPLY=()
+    if [[ $word == -* ]]; then
+        # shellcheck disable=SC2207 # options have no spaces
+        COMPREPLY=($(compgen -W "$(_pysvscan_options "$command")" -- "$word"))
+        return
+    fi
+    case $command in
+    svc | svok | svstat | svup | supervise) _pysvscan_services "$word" ;;
+    *) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+    esac
+    _pysvscan_quote
+}
+
+# What complete -F calls: $1 is the command as it was typed, $2 the word at the cursor.
+_pysvscan() {
+    local command=${1##*/} names
+    if [[ $command == pysvscan ]]; then
+        if ((COMP_CWORD == 1)); then
+            names=$(pysvscan --help 2>/dev/null)
+            # shellcheck disable=SC2207 # names of commands have no spaces
+            COMPREPLY=($(compgen -W "${names##*run one of } --version --help" -- "$2"))
+            return
+        fi
+        command=${COMP_WORDS[1]}
+    fi
+    _pysvscan_complete "$command" "$2"
+}
+
+complete -F _pysvscan pysvscan svc svok svstat svup supervise svscan
