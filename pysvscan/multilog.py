@@ -132,7 +132,7 @@ class Multilog:
         """Rotate what is not empty."""
         self.is_alarmed = False
         for log in self.logs:
-            if log.bytes:
+            if not log.is_empty():
                 log.rotate()
         self.settle()
 

@@ -10,18 +10,23 @@ from typing import Any
 
 import pytest
 
-from pysvscan import cyclog, pathexec, strerr
+from pysvscan import archives as archives_module
+from pysvscan import child, current, cyclog, logdir, pathexec, recovery, strand, strerr
+from pysvscan import processor as processor_module
 from pysvscan.core import tai
 from pysvscan.stuck import Stuck
 from tests.wait import wait_until
 
+MODULES = (archives_module, child, current, logdir, processor_module, recovery, strand)
 LINES = b"".join(b"%06d\n" % number for number in range(1000))
 
 
-def opened(path: Path, size: int = 4096, count: int = 99, cat: bool = False) -> cyclog.Cyclog:
-    """Open a directory; with a processor that copies, if asked to."""
+def opened(
+    path: Path, size: int = 4096, count: int = 99, processor: bytes | None = None
+) -> cyclog.Cyclog:
+    """Open a directory."""
     chain = pathexec.Chain({b"PATH": b"/usr/bin:/bin"})
-    return cyclog.Cyclog(os.fsencode(path), size, count, b"cat" if cat else None, chain)
+    return cyclog.Cyclog(os.fsencode(path), size, count, processor, chain)
 
 
 def work(log: cyclog.Cyclog) -> None:
@@ -74,18 +79,19 @@ class FailingOs:
         return call
 
 
-@pytest.mark.parametrize("cat", [False, True], ids=["plain", "processor"])
+@pytest.mark.parametrize("processor", [None, b"cat"], ids=["plain", "processor"])
 def test_cyclog_resumes_at_the_failed_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cat: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processor: bytes | None
 ) -> None:
     """Each system call fails once: a start that fails says so, anything else is done again."""
     failed = set()
     for nth in range(1, 1000):
         path = tmp_path / str(nth)
         failing = FailingOs(nth)
-        monkeypatch.setattr(cyclog, "os", failing)
+        for module in MODULES:
+            monkeypatch.setattr(module, "os", failing)
         try:
-            log = opened(path, cat=cat)
+            log = opened(path, processor=processor)
             log.put(LINES)
             work(log)
             log.finish()
@@ -101,7 +107,7 @@ def test_cyclog_resumes_at_the_failed_call(
         if not failing.failed:
             break
     assert failed >= {"", "mkdir", "open", "write", "fsync", "rename", "chmod", "stat", "link"}
-    assert failed >= {"listdir", "unlink", "fchmod"} | ({"fork"} if cat else set())
+    assert failed >= {"listdir", "unlink", "fchmod"} | ({"posix_spawn"} if processor else set())
 
 
 def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path) -> None:
@@ -170,8 +176,8 @@ def test_cyclog_names_never_go_back(tmp_path: Path) -> None:
 
 def test_cyclog_waits_for_a_processor_without_blocking(tmp_path: Path) -> None:
     """While it runs, advance() does nothing; a failure is said and it is started again."""
-    log = opened(tmp_path / "d", cat=True)
-    log.processor = b"while ! test -e ../go; do sleep 0.05; done; test -e ../good"
+    script = b"while ! test -e ../go; do sleep 0.05; done; test -e ../good"
+    log = opened(tmp_path / "d", processor=script)
     log.put(LINES[:3500])
     log.advance()
     first = log.pid
@@ -193,8 +199,7 @@ def test_cyclog_waits_for_a_processor_without_blocking(tmp_path: Path) -> None:
 
 def test_cyclog_keeps_what_an_abandoned_processor_did_not_finish(tmp_path: Path) -> None:
     """More rotations after it lose nothing, and start no processor; the next owner goes on."""
-    log = opened(tmp_path / "d")
-    log.processor = b"exec sleep 1000"
+    log = opened(tmp_path / "d", processor=b"exec sleep 1000")
     log.put(LINES)
     log.advance()
     os.kill(log.pid, signal.SIGKILL)

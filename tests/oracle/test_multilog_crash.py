@@ -12,12 +12,23 @@ from typing import Any
 
 import pytest
 
-from pysvscan import cyclog, multilog, pathexec
+from pysvscan import (
+    archives,
+    child,
+    current,
+    logdir,
+    multilog,
+    pathexec,
+    processor,
+    recovery,
+    strand,
+)
 from pysvscan.core import script
 from tests.oracle import multilog_runner as runner
 from tests.oracle.runner import Pair, count, environment
 from tests.wait import wait_until
 
+MODULES = (archives, child, current, logdir, processor, recovery, strand)
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 Oracle = Callable[[str], Pair]
 
@@ -89,7 +100,9 @@ def run_forked(words: list[str], data: bytes, cwd: Path, nth: int = 0) -> int:
             os.chdir(cwd)
             os.umask(0o022)
             if nth:
-                cyclog.os = DeadlyOs(nth)  # type: ignore[assignment]
+                deadly = DeadlyOs(nth)
+                for module in MODULES:
+                    module.os = deadly  # type: ignore[attr-defined]
             parsed = script.parse([os.fsencode(word) for word in words])
             os._exit(multilog.Multilog(parsed).run(pathexec.Chain(dict(os.environb))))
         finally:

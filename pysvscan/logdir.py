@@ -1,0 +1,111 @@
+"""A log directory: its descriptor, its lock, and the files in it by their names.
+
+Everything goes by the directory's descriptor, so that a renamed directory is still the same one.
+Source: daemontools 0.76 multilog.c restart().
+"""
+
+import contextlib
+import fcntl
+import os
+
+from pysvscan import strerr
+from pysvscan.stuck import dying, pausing
+
+NEW = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK
+CLEAN = 0o100  # this bit of current's mode: written to the end; of processed's: complete
+
+
+class Logdir:
+    """One log directory, locked and open.
+
+    Attributes:
+        path: as the script names it.
+        name: the same, for messages.
+    """
+
+    def __init__(self, path: bytes, at_fd: int | None = None) -> None:
+        """Open and lock the directory, made if it is missing.
+
+        Args:
+            path: of the directory.
+            at_fd: where a relative path begins; None: in the current directory.
+
+        Raises:
+            strerr.Fatal: what keeps multilog from starting.
+        """
+        self.path = path
+        self.name = strerr.name(path)
+        with contextlib.suppress(OSError):  # opening it says what is wrong
+            os.mkdir(path, 0o700, dir_fd=at_fd)
+        with dying(f"unable to open directory {self.name}"):
+            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at_fd)
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, self.fd)
+            self.lock_fd = self.lock()
+            undo.pop_all()
+
+    def lock(self) -> int:
+        """Lock the directory; returns what holds the lock."""
+        with dying(f"unable to lock directory {self.name}"):
+            fd = self.open_new(b"lock", os.O_APPEND, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(fd)
+                raise
+        return fd
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        os.close(self.lock_fd)
+        os.close(self.fd)
+
+    def file(self, name: bytes) -> str:
+        """Name a file of this directory for a message."""
+        return f"{self.name}/{strerr.name(name)}"
+
+    def open_new(self, name: bytes, flags: int, mode: int) -> int:
+        """Open a file of this directory for writing, made if it is missing."""
+        return os.open(name, NEW | flags, mode, dir_fd=self.fd)
+
+    def mode(self, name: bytes) -> int:
+        """Return a file's mode, 0 if there is none."""
+        with dying(f"unable to stat {self.file(name)}"):
+            try:
+                return os.stat(name, dir_fd=self.fd).st_mode
+            except FileNotFoundError:
+                return 0
+
+    def stat(self, name: bytes) -> os.stat_result | None:
+        """Look at a file, None if there is none."""
+        with pausing(f"unable to stat {self.file(name)}"):
+            try:
+                return os.stat(name, dir_fd=self.fd)
+            except FileNotFoundError:
+                return None
+
+    def rename(self, old: bytes, new: bytes) -> None:
+        """Give a file another name."""
+        names = f"{strerr.name(old)} to {strerr.name(new)}"
+        with pausing(f"unable to rename {names} in directory {self.name}"):
+            os.rename(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+    def unlink(self, name: bytes) -> None:
+        """Remove one name, unless that happened before."""
+        with pausing(f"unable to remove {self.file(name)}"), contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.fd)
+
+    def unlink_quietly(self, name: bytes) -> None:
+        """Remove a file if possible: a leftover that stays does no harm."""
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=self.fd)
+
+    def chmod(self, name: bytes, mode: int) -> None:
+        """Set a file's mode."""
+        with pausing(f"unable to set mode of {self.file(name)}"):
+            os.chmod(name, mode, dir_fd=self.fd)
+
+    def names(self) -> list[bytes]:
+        """List all names, in no order."""
+        with pausing(f"unable to read {self.name}"):
+            return [os.fsencode(name) for name in os.listdir(self.fd)]
