@@ -13,7 +13,8 @@ def oracle(installed: Installed) -> Callable[[str], runner.Pair]:
     """Give the pair of programs of a name; see runner."""
 
     def pair(name: str) -> runner.Pair:
-        return runner.Pair(name, runner.c_program(name), installed.program(name))
+        c = runner.c_program(name)
+        return runner.Pair(name, c, installed.program(name), str(installed.python))
 
     return pair
 

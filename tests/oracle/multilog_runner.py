@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.oracle.runner import count, environment
+from tests.oracle.forked import memory
+from tests.oracle.runner import Pair, count, environment
 
 LABEL = re.compile(rb"@[0-9a-f]{24} ")
 MASK = b"@ "
@@ -115,6 +116,16 @@ def run(program: str, words: Sequence[str | bytes], parts: Iterable[bytes], cwd:
         os.write(process.stdin.fileno(), part)
     process.stdin.close()
     return left(cwd, words, process.wait(STOPPED_S))
+
+
+def run_forked(pair: Pair, words: Sequence[str | bytes], parts: Iterable[bytes], cwd: Path) -> Left:
+    """Run ours in a fork to the end of its input, which it gets in one, as a pipe would hold it."""
+    cwd.mkdir(exist_ok=True)
+    with Path(f"{cwd}.err").open("ab") as err:
+        source = memory(b"".join(parts))
+        code = pair.forked.start(words, (source, err.fileno(), err.fileno()), cwd=cwd, env=None)
+        os.close(source)
+    return left(cwd, words, code)
 
 
 def count_case(words: Sequence[bytes], data: bytes) -> None:

@@ -6,8 +6,11 @@
 `oracle(NAME)` gives a Pair, or skips the test where the C program is missing. Its `c` and `ours`
 are paths of the programs, for tests that need more than `compare`: start them as you like, with
 `environment()`, and call `count(LABEL)` once per case compared. The terminal summary prints them.
+`oracle(NAME).forked` is the pair for properties, of many examples: ours is no program there, but a
+fork (forked.py).
 """
 
+import functools
 import os
 import pwd
 import subprocess
@@ -18,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.oracle.forked import Server, contents, memory
 
 C_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/command", "/usr/local/bin")
 COMPARED: Counter[str] = Counter()
@@ -90,13 +95,35 @@ def run(
     return Result(process.returncode, process.stdout, process.stderr)
 
 
+@functools.cache
+def server(python: str) -> Server:
+    """Give the one server of an interpreter."""
+    return Server(python)
+
+
 @dataclass(frozen=True)
 class Pair:
-    """A command: the C program and ours."""
+    """A command: the C program and ours.
+
+    Attributes:
+        name: of the command.
+        c, ours: where the programs are.
+        python: the interpreter that ours runs with.
+    """
 
     name: str
     c: str
     ours: str
+    python: str
+
+    @property
+    def forked(self) -> "Forked":
+        """The same pair, with ours in a fork of an interpreter that is there already."""
+        return Forked(self.name, self.c, self.ours, self.python)
+
+    def run(self, words: Words, **settings: Any) -> Result:
+        """Run ours."""
+        return run([self.ours, *words], **settings)
 
     def compare(
         self, words: Words = (), *, moving: bool = False, label: str = "", **settings: Any
@@ -115,9 +142,38 @@ class Pair:
         """
         while True:
             expected = run([self.c, *words], **settings)
-            got = run([self.ours, *words], **settings)
+            got = self.run(words, **settings)
             if not moving or run([self.c, *words], **settings) == expected:
                 break
         assert got == expected, f"{self.name} {words!r}: ours, then C"
         count(label or self.name)
         return got
+
+
+class Forked(Pair):
+    """A pair whose ours is a fork, not a program of its own."""
+
+    def run(
+        self,
+        words: Words = (),
+        *,
+        cwd: str | Path = "/",
+        stdin: bytes = b"",
+        env: dict[str, str] | None = None,
+        **_: Any,
+    ) -> Result:
+        """Run ours."""
+        out, err = memory(), memory()
+        stdio = (memory(stdin), out, err)
+        code = self.start(words, stdio, cwd=cwd, env=env)
+        os.close(stdio[0])
+        return Result(code, contents(out), contents(err))
+
+    def start(
+        self, words: Words, stdio: Sequence[int], *, cwd: str | Path, env: dict[str, str] | None
+    ) -> int:
+        """Run ours to its end with descriptors of the caller's; give its exit code."""
+        argv = [os.fsencode(word) for word in (self.name, *words)]
+        given = environment() if env is None else env
+        entries = {os.fsencode(name): os.fsencode(value) for name, value in given.items()}
+        return server(self.python).run(argv, stdio, cwd=os.fsencode(cwd), env=entries)

@@ -119,7 +119,7 @@ def test_multilog_leaves_what_c_leaves(
     with tempfile.TemporaryDirectory() as name:
         for parts in (cut(data, sizes), cut(again, sizes)):
             by_c = runner.run(pair.c, words, parts, Path(name, "c"))
-            ours = runner.run(pair.ours, words, parts, Path(name, "ours"))
+            ours = runner.run_forked(pair, words, parts, Path(name, "ours"))
             assert ours == by_c
     count("multilog: programs")
     runner.count_case(words, data)

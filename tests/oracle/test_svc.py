@@ -23,7 +23,7 @@ def sent(pair: Pair, words: list[str | bytes], to: Service, cwd: Path) -> bytes:
     """Compare one call of svc, and say what the service received, which must be the same."""
     expected = run([pair.c, *words], cwd=cwd)
     by_c = to.received()
-    got = run([pair.ours, *words], cwd=cwd)
+    got = pair.run(words, cwd=cwd)
     assert (got, to.received()) == (expected, by_c)
     pair.compare(words, cwd=cwd)
     to.received()
@@ -85,7 +85,7 @@ def test_svc_reads_any_options_as_c(
     """Whatever the clusters, both send the same and say the same."""
     where = tmp_path_factory.mktemp("svc")
     with service(where / "up") as up:
-        sent(oracle("svc"), [*words, "up"], up, where)
+        sent(oracle("svc").forked, [*words, "up"], up, where)
 
 
 def test_svc_warns_as_c_of_what_it_cannot_reach(oracle: Oracle, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_tai64nlocal_converts_as_c(
     oracle: Oracle, tmp_path_factory: pytest.TempPathFactory, data: bytes, end: bytes
 ) -> None:
     """Any text whose labels have a date; a label at the very end is dropped."""
-    oracle("tai64nlocal").compare(stdin=data + end, cwd=tmp_path_factory.getbasetemp())
+    oracle("tai64nlocal").forked.compare(stdin=data + end, cwd=tmp_path_factory.getbasetemp())
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", ""])
@@ -59,9 +59,9 @@ def test_tai64nlocal_takes_any_bytes(
     oracle: Oracle, tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
     """The same as C where C survives; always exit 0, and no line is lost."""
-    pair, where = oracle("tai64nlocal"), tmp_path_factory.getbasetemp()
+    pair, where = oracle("tai64nlocal").forked, tmp_path_factory.getbasetemp()
     by_c = run([pair.c], cwd=where, stdin=data)
-    ours = run([pair.ours], cwd=where, stdin=data)
+    ours = pair.run(stdin=data)
     assert (ours.code, ours.err) == (0, b"")
     assert ours.out.count(b"\n") == data.count(b"\n")
     if by_c.code == 0:
