@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from pysvscan import groups
 from pysvscan.core import identity, restart, service, status
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
@@ -29,8 +30,12 @@ SIGNALS = {
     Action.HUP: signal.SIGHUP,
     Action.INT: signal.SIGINT,
     Action.KILL: signal.SIGKILL,
+    Action.QUIT: signal.SIGQUIT,
     Action.STOP: signal.SIGSTOP,
     Action.TERM: signal.SIGTERM,
+    Action.USR1: signal.SIGUSR1,
+    Action.USR2: signal.SIGUSR2,
+    Action.WINCH: signal.SIGWINCH,
 }
 COMMANDS = 32  # served in one turn: all that one svc sends, and no more of what floods a control
 NOT_RUN = (126, 127)  # what a shell exits with where it could not execute; a run may as well
@@ -76,6 +81,7 @@ class Supervise:
         self.pidfd = -1
         self.want = b"d"
         self.paused = False
+        self.is_to_group = False  # whether signals are for the group that the process leads
         self.since_ns = time.time_ns()
         self.last_start_ns = time.monotonic_ns() - restart.GAP_NS
         self.failures = 0
@@ -236,6 +242,8 @@ class Supervise:
             if self.state is State.GONE:
                 return
             self.feed(byte)
+        if len(commands) < COMMANDS:  # control is empty: what else comes is another svc's
+            self.is_to_group = False
 
     def died(self, wstatus: int) -> None:
         """Serve the death of the process; it may be one that never ran."""
@@ -291,6 +299,8 @@ class Supervise:
             self.pid, self.paused, self.since_ns = 0, False, time.time_ns()
         elif action in (Action.PAUSED, Action.UNPAUSED):
             self.paused = action is Action.PAUSED
+        elif action in (Action.TO_GROUP, Action.TO_PROCESS):
+            self.is_to_group = action is Action.TO_GROUP
         elif action is Action.LEAVE:
             self.announce()
             self.close()
@@ -324,12 +334,19 @@ class Supervise:
             self.wait(restart.next_start(self.last_start_ns, time.monotonic_ns()))
 
     def kill(self, number: signal.Signals) -> None:
-        """Signal the process, and it alone; as in C, one that cannot be reached does not mind."""
+        """Signal the process, or its group; as in C, one that cannot be reached does not mind."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self.pidfd >= 0:
+            if self.is_to_group and self.leads_group():
+                os.killpg(self.pid, number)
+            elif self.pidfd >= 0:
                 signal.pidfd_send_signal(self.pidfd, number)
             elif self.pid:
                 os.kill(self.pid, number)
+
+    def leads_group(self) -> bool:
+        """Say whether the process leads a group; asked first, or it may be another's by now."""
+        leads = self.pid != 0 and groups.is_led_by(self.pid)
+        return leads and not (self.pidfd >= 0 and is_dead(self.pidfd))
 
     # starting
 

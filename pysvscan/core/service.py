@@ -13,7 +13,8 @@ of it.
 Not here: what the status file says of it (want, paused) is kept by the shell on behalf of the WANT
 and PAUSE actions, since no transition depends on it.
 
-Source: daemontools 0.76 supervise.c doit(), trystart(); s6 s6-supervise.c for the form.
+Source: daemontools 0.76 supervise.c doit(), trystart(); s6 s6-supervise.c for the form. The letters
+that daemontools-encore added (`q12w+=`) do nothing in 0.76.
 """
 
 from enum import Enum
@@ -53,8 +54,14 @@ class Action(Enum):
     HUP = "HUP"
     INT = "INT"
     KILL = "KILL"
+    QUIT = "QUIT"
     STOP = "STOP"
     TERM = "TERM"
+    USR1 = "USR1"
+    USR2 = "USR2"
+    WINCH = "WINCH"
+    TO_GROUP = "to group"  # the signals that follow; until TO_PROCESS, or the control is empty
+    TO_PROCESS = "to process"
 
 
 # Events: a control byte is its own event; these are no bytes.
@@ -63,12 +70,13 @@ TIMER = 257  # the scheduled moment came
 SPAWNED = 258  # START worked
 SPAWN_FAILED = 259  # START did not, or the process could not execute ./run
 
-LETTERS = b"udoxpchaitk"
+LETTERS = b"udoxpchaitkq12w+="
 EVENTS = (*LETTERS, CHILD, TIMER, SPAWNED, SPAWN_FAILED)
 
 A = Action
 S = State
 Row = tuple[tuple[Action, ...], State]
+ALIVE = (S.UP, S.ENDING, S.LAST)  # with a process
 
 # One row a line. A service that cannot be in a state when an event comes keeps its state: a late
 # TIMER, or the death of a process that LEAVE already gave up, is nobody's business.
@@ -169,6 +177,13 @@ TABLE: dict[tuple[State, int], Row] = {
     (S.LAST, TIMER): ((), S.LAST),
     (S.LAST, SPAWNED): ((), S.LAST),
     (S.LAST, SPAWN_FAILED): ((A.EXITED, A.ANNOUNCE, A.LEAVE), S.GONE),
+    # what daemontools-encore adds: no state differs, but that there is a process or none
+    **{(state, ord("q")): ((A.QUIT,) * (state in ALIVE), state) for state in S},
+    **{(state, ord("1")): ((A.USR1,) * (state in ALIVE), state) for state in S},
+    **{(state, ord("2")): ((A.USR2,) * (state in ALIVE), state) for state in S},
+    **{(state, ord("w")): ((A.WINCH,) * (state in ALIVE), state) for state in S},
+    **{(state, ord("+")): ((A.TO_GROUP,), state) for state in S},
+    **{(state, ord("=")): ((A.TO_PROCESS,), state) for state in S},
     # the end
     **{(S.GONE, event): ((), S.GONE) for event in EVENTS},
 }
@@ -196,7 +211,7 @@ def adopted(want: bytes) -> State:
 
 def has_process(state: State) -> bool:
     """Say whether a service in this state has a process."""
-    return state in (State.UP, State.ENDING, State.LAST)
+    return state in ALIVE
 
 
 def diagram() -> str:

@@ -54,7 +54,7 @@ def test_table_is_total() -> None:
     """Every state knows every letter, and no other pair is in the table."""
     expected = {(state, letter) for state in State for letter in logcontrol.LETTERS}
     assert set(logcontrol.TABLE) == expected
-    assert logcontrol.LETTERS == service.LETTERS
+    assert set(logcontrol.LETTERS) < set(service.LETTERS)  # encore's do nothing to a built-in log
 
 
 @given(states, st.integers(0, 255))

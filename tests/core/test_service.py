@@ -15,6 +15,7 @@ from pysvscan.core.service import Action, State
 
 ALIVE = (State.UP, State.ENDING, State.LAST)
 SIGNALS = {"h": "HUP", "a": "ALRM", "i": "INT", "t": "TERM", "k": "KILL"}
+SIGNALS |= {"q": "QUIT", "1": "USR1", "2": "USR2", "w": "WINCH"}
 events = st.sampled_from(service.EVENTS)
 states = st.sampled_from(State)
 
@@ -65,7 +66,7 @@ def test_step_ignores_other_bytes(state: State, byte: int) -> None:
         pytest.param(State.UP, "F", State.WAIT, id="no ./run: tried again"),
         pytest.param(State.ENDING, "F", State.DOWN, id="no ./run, not wanted: down"),
         pytest.param(State.LAST, "F", State.GONE, id="no ./run, x: gone"),
-        pytest.param(State.UP, "pchaitk", State.UP, id="signals change no state"),
+        pytest.param(State.UP, "pchaitkq12w+=", State.UP, id="signals change no state"),
     ],
 )
 def test_step_leads(before: State, word: str, after: State) -> None:
@@ -85,6 +86,13 @@ def test_step_signals_a_process(state: State, letter: str, name: str) -> None:
 def test_step_signals_nobody(state: State, letter: str) -> None:
     """A signal letter does nothing where there is no process."""
     assert service.step(state, ord(letter)) == ((), state)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.GONE])
+@pytest.mark.parametrize(("letter", "whom"), [("+", Action.TO_GROUP), ("=", Action.TO_PROCESS)])
+def test_step_says_whom_the_next_signals_are_for(state: State, letter: str, whom: Action) -> None:
+    """`+` and `=` are heard in every state: what follows may start the process."""
+    assert service.step(state, ord(letter)) == ((whom,), state)
 
 
 @pytest.mark.parametrize("state", ALIVE)

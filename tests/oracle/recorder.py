@@ -16,6 +16,8 @@ SIGNALS = {
     signal.SIGCONT: "c",
     signal.SIGQUIT: "quit",
     signal.SIGUSR1: "usr1",
+    signal.SIGUSR2: "usr2",
+    signal.SIGWINCH: "winch",
     signal.SIGPIPE: "pipe",
 }
 

@@ -1,0 +1,14 @@
+"""Process groups: which of them a signal may go to. Not: sessions, terminals."""
+
+import os
+
+
+def is_led_by(pid: int) -> bool:
+    """Say whether a process leads a group that is not also ours, so that a signal may go to all.
+
+    Classic services share the group of svscan, which a signal to the group would end.
+    """
+    try:
+        return os.getpgid(pid) == pid != os.getpgrp()
+    except ProcessLookupError:
+        return False
