@@ -80,7 +80,7 @@ def test_completion_offers(asker: Asker, words: list[str], expected: list[str]) 
     assert [it for it in got if it != "svscanboot"] == expected
 
 
-@pytest.mark.parametrize("name", ["svc", "svscan", "svok", "svstat"])
+@pytest.mark.parametrize("name", ["svc", "svscan", "svok", "svstat", "svup"])
 def test_completion_knows_the_options(asker: Asker, name: str) -> None:
     """Those that the manual page describes."""
     assert name in commands.NAMES

@@ -65,9 +65,11 @@ def test_page_describes_the_options(page: Path) -> None:
 
 
 def parsed_options(name: str) -> set[str]:
-    """Name the options that a command's module parses: sgetopt's letters, and long ones."""
+    """Name the options that a module parses: sgetopt's letters, first words, long ones."""
     text = (TOP / f"pysvscan/commands/{name}.py").read_text()
-    letters = "".join(re.findall(r'(?:LETTERS = |sgetopt\.parse\([^"\n]*)b"([^"]+)"', text))
+    calls = re.findall(r"LETTERS = (.+)|sgetopt\.parse\((.+)\)", text)
+    letters = "".join(re.findall(r'b"([^"]*)"', " ".join(map("".join, calls))))
+    letters += "".join(re.findall(r'== \[b"-(.)"\]', text))
     long = {f"-{word}" for word in re.findall(r'b"--([a-z-]+)"', text)} - {"-help"}
     return {*letters.replace(":", ""), *long}
 

@@ -30,7 +30,9 @@ _pysvscan_quote() {
 
 _pysvscan_options() {
     case $1 in
-    svc) printf -- '-%s\n' u d o p c h a i t k x ;;
+    svc) printf -- '-%s\n' u d o p c h a i t k x q 1 2 w + = ;;
+    svup) printf -- '-%s\n' l L ;;
+    svstat) echo -l ;;
     svscan) echo --json ;;
     esac
 }

@@ -3,13 +3,16 @@
 NAMES = frozenset(
     (
         "envdir",
+        "envini",
         "multilog",
         "setuidgid",
+        "setuser",
         "supervise",
         "svc",
         "svok",
         "svscan",
         "svstat",
+        "svup",
         "tai64n",
         "tai64nlocal",
     )

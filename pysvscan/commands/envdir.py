@@ -1,11 +1,13 @@
-"""envdir DIR CHILD…: run a program with the variables that files give it.
+"""envdir [-p PREFIX] DIR CHILD…: run a program with the variables that files give it.
 
+`-p` is daemontools-encore's: PREFIX begins each name. It is an option only in the first word, so
+that all else is C's, which has no options: `--` is a directory.
 Source: daemontools 0.76 envdir.c, openreadclose.c.
 """
 
 import os
 
-from pysvscan import strerr
+from pysvscan import sgetopt, strerr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,25 +22,37 @@ class Usage(strerr.Usage):
 
 def main(argv: list[bytes], chain: "Chain") -> int:
     """Set a variable for each file of DIR, in the order of the directory, and run the child."""
-    if len(argv) < 3:
+    prefix, words = split(argv[1:])
+    if len(words) < 2:
         raise Usage("envdir dir child")
     doing = "unable to switch to current directory"
-    directory = strerr.name(argv[1])
+    directory = strerr.name(words[0])
     try:
         start = os.open(b".", os.O_RDONLY | os.O_NONBLOCK)
         doing = f"unable to switch to directory {directory}"
-        os.chdir(argv[1])
+        os.chdir(words[0])
         doing = f"unable to read directory {directory}"
         for name in os.listdir(b"."):
             if not name.startswith(b"."):
                 doing = f"unable to read {directory}/{strerr.name(name)}"
-                chain.set_variable(name, value(name))
+                chain.set_variable(prefix + name, value(name))
         doing = "unable to switch to starting directory"
         os.fchdir(start)
         os.close(start)
     except OSError as exc:
         raise strerr.Fatal(doing) from exc
-    chain.run(argv[2:])
+    chain.run(words[1:])
+
+
+def split(words: list[bytes]) -> tuple[bytes, list[bytes]]:
+    """Split off the prefix, if the first word is `-p`."""
+    if not words or not words[0].startswith(b"-p"):
+        return b"", words
+    try:
+        options, words = sgetopt.parse(words, b"", b"p")
+    except sgetopt.OptionError as exc:
+        raise Usage("envdir [-p prefix] dir child") from exc
+    return options[-1][1], words
 
 
 def value(name: bytes) -> bytes | None:

@@ -1,12 +1,11 @@
-"""setuidgid ACCOUNT CHILD…: run a program under an account's uid and gid.
+"""setuidgid [-s] ACCOUNT CHILD…: run a program under an account's uid and gid.
 
+`-s` is daemontools-encore's: the account's supplementary groups as well. It is an option only as
+the whole first word, so that all else is C's.
 Source: daemontools 0.76 setuidgid.c, prot.c.
 """
 
-import os
-import pwd
-
-from pysvscan import strerr
+from pysvscan import account, strerr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,20 +14,14 @@ if TYPE_CHECKING:
 
 def main(argv: list[bytes], chain: "Chain") -> int:
     """Give up all groups but the account's, then the uid, and run the child."""
-    if len(argv) < 3:
+    set_groups = account.drop_groups
+    words = argv[1:]
+    if words[:1] == [b"-s"]:
+        set_groups = account.take_groups
+        words = words[1:]
+    if len(words) < 2:
         raise strerr.Usage("setuidgid account child")
-    name = strerr.name(argv[1])
-    try:
-        account = pwd.getpwnam(name)
-    except (KeyError, OSError):
-        raise strerr.Fatal(f"unknown account {name}") from None
-    try:
-        os.setgroups([account.pw_gid])
-        os.setgid(account.pw_gid)
-    except OSError as exc:
-        raise strerr.Fatal("unable to setgid") from exc
-    try:
-        os.setuid(account.pw_uid)
-    except OSError as exc:
-        raise strerr.Fatal("unable to setuid") from exc
-    chain.run(argv[2:])
+    who = account.lookup(words[0])
+    set_groups(who)
+    account.become(who)
+    chain.run(words[1:])

@@ -1,4 +1,7 @@
-"""svc OPTIONS DIR…: send control bytes to supervise. Source: daemontools 0.76 svc.c."""
+"""svc OPTIONS DIR…: send control bytes to supervise.
+
+The letters `q12w+=` are daemontools-encore's. Source: daemontools 0.76 svc.c.
+"""
 
 import errno
 import os
@@ -12,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysvscan.pathexec import Chain
 
-LETTERS = b"udopchaitkx"
+LETTERS = b"udopchaitkxq12w+="
 USAGE = (
     b"svc options: u up, d down, o once, x exit, p pause, c continue, "
     b"h hup, a alarm, i interrupt, t term, k kill\n"
@@ -28,6 +31,8 @@ def main(argv: list[bytes], _chain: "Chain") -> int:
         strerr.write(os.fsencode(f"svc: {exc}\n") + USAGE)
         return 100
     letters = b"".join(dict.fromkeys(letter for letter, _ in options))
+    if letters.rfind(b"+") > letters.rfind(b"="):
+        letters += b"="  # what the next svc sends may be read together with ours
     try:
         start = os.open(b".", os.O_RDONLY | os.O_NONBLOCK)
     except OSError as exc:

@@ -1,4 +1,8 @@
-"""svstat DIR…: one line per service directory. Source: daemontools 0.76 svstat.c doit()."""
+"""svstat [-l] DIR…: how services are. Source: daemontools 0.76 svstat.c doit().
+
+`-l`, an option only as the whole first word, adds what C has no words for. Without it, and for all
+other words, each line is C's.
+"""
 
 import errno
 import os
@@ -9,17 +13,23 @@ from pysvscan.core import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pysvscan.pathexec import Chain
 
 
 def main(argv: list[bytes], _chain: "Chain") -> int:
     """Print a line for each directory, be it that it cannot be read; exit 0."""
+    describe, directories = in_short, argv[1:]
+    if directories[:1] == [b"-l"]:
+        describe, directories = at_length, directories[1:]
     try:
         start = os.open(b".", os.O_RDONLY | os.O_NONBLOCK)
     except OSError as exc:
         raise strerr.Fatal("unable to open current directory") from exc
-    for directory in argv[1:]:
-        strerr.write(directory + b": " + look(directory).encode() + b"\n", fd=1)
+    for directory in directories:
+        lines = b"".join(directory + line.encode() + b"\n" for line in look(directory, describe))
+        strerr.write(lines, fd=1)
         try:
             os.fchdir(start)
         except OSError as exc:
@@ -27,8 +37,8 @@ def main(argv: list[bytes], _chain: "Chain") -> int:
     return 0
 
 
-def look(directory: bytes) -> str:
-    """Say how a service is, or why that cannot be said."""
+def look(directory: bytes, describe: "Callable[[bytes, bool], list[str]]") -> list[str]:
+    """Say how a service is, or why that cannot be said: what follows its name in each line."""
     doing = "unable to chdir"
     try:
         os.chdir(directory)
@@ -40,14 +50,27 @@ def look(directory: bytes) -> str:
         fd = os.open(b"supervise/status", os.O_RDONLY | os.O_NONBLOCK)
         doing = "unable to read supervise/status"
         with open(fd, "rb", buffering=0) as file:
-            record = status.unpack(file.read(status.BYTES))
+            return describe(file.read(status.LONGEST), normally_up)
     except status.StatusError as exc:
-        return f"{doing}: {exc}"
+        return [f": {doing}: {exc}"]
     except OSError as exc:
         if exc.errno == errno.ENXIO and doing == "unable to open supervise/ok":
-            return "supervise not running"
-        return f"{doing}: {strerr.reason(exc)}"
-    return record.describe(normally_up, time_ns())
+            return [": supervise not running"]
+        return [f": {doing}: {strerr.reason(exc)}"]
+
+
+def in_short(data: bytes, normally_up: bool) -> list[str]:
+    """Describe a service in C's words."""
+    return [": " + status.unpack(data).describe(normally_up, time_ns())]
+
+
+def at_length(data: bytes, normally_up: bool) -> list[str]:
+    """Describe a service, and the log process that daemontools-encore keeps beside it."""
+    record, log = status.unpack(data), status.unpack_log(data)
+    lines = [": " + record.describe(normally_up, time_ns()) + record.elaborate()]
+    if log:
+        lines.append(" log: " + log.describe(True, time_ns()) + log.elaborate())
+    return lines
 
 
 def is_file(path: bytes) -> bool:

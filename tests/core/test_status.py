@@ -50,6 +50,48 @@ def test_unpack_takes_any_bytes(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("end", "state", "is_up"),
+    [
+        pytest.param(b"\0\0", "stopped", False, id="stopped"),
+        pytest.param(b"\1\0", "starting", False, id="starting"),
+        pytest.param(b"\2\0", "started", True, id="started"),
+        pytest.param(b"\3\0", "running", True, id="running"),
+        pytest.param(b"\4\0", "stopping", False, id="stopping"),
+        pytest.param(b"\5\0", "failed", False, id="failed"),
+        pytest.param(b"\6\0", "", False, id="none that we know"),
+        pytest.param(b"\0\1", "", False, id="runit, running"),
+        pytest.param(b"\3", "", False, id="half"),
+        pytest.param(b"", "", False, id="C"),
+    ],
+)
+def test_unpack_names_encores_state(end: bytes, state: str, is_up: bool) -> None:
+    """20 bytes name a state, by which a service without a process may be up; others do not."""
+    one = status.unpack(RECORD[:12] + bytes(4) + RECORD[16:] + end)
+    assert (one.state, one.is_up(), one.elaborate()) == (state, is_up, state and f", {state}")
+    assert status.unpack(RECORD + end).is_up()
+
+
+def test_elaborate_says_once_of_what_runs() -> None:
+    """A service that will not be restarted looks as one wanted up in C's words."""
+    assert Status(NOW_NS, 7, False, b"\0").elaborate() == ", once"
+    assert Status(NOW_NS, 0, False, b"\0").elaborate() == ""
+    assert Status(NOW_NS, 7, False, b"\0", "running").elaborate() == ", once, running"
+
+
+@pytest.mark.parametrize("size", [0, 18, 20, 38, 39, 41, 87])
+def test_unpack_log_takes_nothing_but_encores_40_bytes(size: int) -> None:
+    """A second record is there in 40 bytes; nosh's 87 are not two of encore's."""
+    assert status.unpack_log(((RECORD + b"\3\0") * 5)[:size]) is None
+
+
+def test_unpack_log_reads_the_second_record() -> None:
+    """The second 20 bytes are a record of their own."""
+    log = status.unpack_log(RECORD + b"\3\0" + status.pack(Status(1, 8, True, b"d")) + b"\4\0")
+    assert log
+    assert (fields(log), log.state) == ((1, 8, True, b"d"), "stopping")
+
+
+@pytest.mark.parametrize(
     ("pid", "paused", "want", "normally_up", "words"),
     [
         (7, False, b"u", True, "up (pid 7) 5 seconds"),

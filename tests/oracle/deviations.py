@@ -212,4 +212,30 @@ DEVIATIONS = (
         why="an interpreter does not fit into what a C program is given",
         source="softlimit.c; pathexec.py",
     ),
+    Deviation(
+        name="svc-more-letters",
+        what="-q, -1, -2, -w, -+ and -= are daemontools-encore's options (QUIT, USR1, USR2, WINCH, "
+        "to the group, to the process); to C they are illegal, and its supervise ignores the bytes",
+        why="servers that reopen logs or stop softly on such signals had no letter",
+        source="svc.c main(): sgetopt; supervise.c doit()",
+    ),
+    Deviation(
+        name="svstat-long",
+        what="a first word -l asks for more than C's words; C takes it for a directory",
+        why="what 18 bytes do not hold had no place in the line that scripts read",
+        source="svstat.c main(): no options",
+    ),
+    Deviation(
+        name="envdir-prefix",
+        what="a first word that begins with -p gives a prefix; C takes it for the directory",
+        why="daemontools-encore's users rely on it",
+        source="envdir.c main(): no options",
+    ),
+    Deviation(
+        name="setuidgid-groups",
+        what="a first word -s asks for the account's supplementary groups; C takes it for the "
+        "account",
+        why="daemontools-encore's users rely on it",
+        source="setuidgid.c main(): no options",
+    ),
 )

@@ -54,9 +54,9 @@ def test_svc_sends_each_letter(oracle: Oracle, tmp_path: Path, letter: str) -> N
         (["-d", "missing", "up", "up/", "./up"], b"ddd"),
         (["-d", "--up"], b""),
         (["-d-", "up"], b""),
-        (["-q", "up"], b""),
-        (["-dq", "up"], b""),
-        (["-d", "-1"], b""),
+        (["-z", "up"], b""),
+        (["-dz", "up"], b""),
+        (["-d", "-3"], b""),
         (["--help"], b""),
         (["-"], b""),
         (["-d"], b""),
@@ -76,7 +76,7 @@ def test_svc_reads_words_as_c(
         assert sent(oracle("svc"), words, up, tmp_path) == received
 
 
-@given(words=st.lists(st.text("udopchaitkx-q", max_size=6).map("-".__add__), max_size=4))
+@given(words=st.lists(st.text("udopchaitkx-z", max_size=6).map("-".__add__), max_size=4))
 @example(words=["--", "-d"])
 @example(words=["-", "-d"])
 def test_svc_reads_any_options_as_c(
@@ -163,5 +163,5 @@ def test_svc_names_what_is_forbidden(oracle: Oracle, nobody_path: Path) -> None:
         (up.inside / "control").chmod(0o600)
         for mode in (0o755, 0o311):
             nobody_path.chmod(mode)
-            for words in (["-u", "up"], ["-u"], [], ["-q"]):
+            for words in (["-u", "up"], ["-u"], [], ["-z"]):
                 oracle("svc").compare(words, cwd=nobody_path, account="nobody")

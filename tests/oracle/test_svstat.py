@@ -102,7 +102,9 @@ def test_svstat_complains_as_c(oracle: Oracle, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["-l"], ["-"], [b"\xff\xfe"], ["a\nb"], ["/"], ["x" * 5000]], ids=repr
+    "words",
+    [[], ["-L"], ["-"], ["x", "-l"], [b"\xff\xfe"], ["a\nb"], ["/"], ["x" * 5000]],
+    ids=repr,
 )
 def test_svstat_takes_any_words_as_c(
     oracle: Oracle, tmp_path: Path, words: list[str | bytes]
