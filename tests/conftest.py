@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +23,9 @@ settings.register_profile(
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.function_scoped_fixture),
 )
 settings.register_profile("deep", settings.get_profile("default"), max_examples=2000)
+# For a test that a test must see fail: the smallest example is of no interest.
+seeking = (Phase.explicit, Phase.generate)
+settings.register_profile("seek", settings.get_profile("default"), phases=seeking)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -3,7 +3,7 @@
 import os
 import resource
 
-from pysvscan import pathexec, strerr
+from pysvscan import lines, pathexec, strerr
 from pysvscan.core import script
 from pysvscan.multilog import Multilog
 
@@ -25,7 +25,7 @@ def main(argv: list[bytes], chain: "Chain") -> int:
     os.umask(0o022)
     fill_descriptors()
     apply_limits(chain)
-    parsed = script.parse(argv[1:])
+    parsed = script.parse(argv[1:], lines.Selection)
     for word in parsed.ignored:
         strerr.warn("multilog", f"ignoring unknown action {strerr.name(word)}")
     return Multilog(parsed).run(chain)

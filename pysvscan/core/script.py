@@ -1,122 +1,17 @@
 """A multilog script: parsed once, then run over whole chunks. Pure; the clock is the caller's.
 
 A Script is immutable and may serve many pipes; what one pipe has left unfinished is in its Pipe.
-All lines that begin in one chunk share one stamp, which is what makes a chunk cheap: the stamp's
-effect on a pattern is worked out once, and no line becomes an object unless a pattern may match it.
+All lines that begin in one chunk share one stamp, which is what makes a chunk cheap.
 Source: daemontools 0.76 multilog.c.
 """
 
-from pysvscan.core import match, tai
+from pysvscan.core import tai
+from pysvscan.core.selection import SHOWN_BYTES, Selection
 
-SHOWN_BYTES = 1000  # patterns and =files see this much of a line, stamp included
 ALERT_BYTES = 200
 STAMP_LETTERS = b"@0123456789abcdef "
 DEFAULT_SIZE, MIN_SIZE, MAX_SIZE = 99999, 4096, 16777215
 DEFAULT_COUNT, MIN_COUNT = 10, 2
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import re
-
-    # plus or minus, the landmark, and the expression of one pattern
-    Rule = tuple[bool, bytes, re.Pattern[bytes]]
-    Spans = list[tuple[int, int]]
-
-
-class Selection:
-    """The patterns before one point of a script. The last one that matches a line decides.
-
-    Attributes:
-        patterns: (select, pattern) pairs in the script's order; no match means selected.
-        ready: base and rules if no stamp can change them, else None.
-    """
-
-    __slots__ = ("patterns", "ready")
-
-    def __init__(self, patterns: list[tuple[bool, bytes]], stamped: bool) -> None:
-        self.patterns = tuple(patterns)
-        steady = all(is_steady(pattern) for _, pattern in patterns)
-        self.ready = self.rules(b"") if steady or not stamped else None
-
-    def keeps(self, line: bytes) -> bool:
-        """Decide one line, stamp included."""
-        for plus, pattern in reversed(self.patterns):
-            if match.compiled(pattern).fullmatch(line, 0, SHOWN_BYTES):
-                return plus
-        return True
-
-    def rules(self, stamp: bytes) -> "tuple[bool, list[Rule]]":
-        """Work out what the patterns ask of a line after its stamp.
-
-        Returns:
-            What becomes of a line that matches none of the rules, and the rules.
-        """
-        base = True
-        rules: list[Rule] = []
-        for plus, pattern in self.patterns:
-            rest = match.after(pattern, stamp)
-            if rest == match.STAR:
-                base, rules = plus, []
-            elif rest is not None:
-                # Only the empty line matches the empty pattern: each line's end is a candidate.
-                rules.append((plus, match.landmark(rest) or b"\n", match.compiled(rest)))
-        return base, rules
-
-    def spans(self, data: bytes, stamp: bytes) -> "Spans":
-        """Find the selected parts of data (complete lines, without stamps), in order."""
-        base, rules = self.ready or self.rules(stamp)
-        if not rules:
-            return [(0, len(data))] if base else []
-        odd = odd_lines(data, base, rules, SHOWN_BYTES - len(stamp))
-        if not base:
-            return sorted(odd.items())
-        spans = []
-        at = 0
-        for start in sorted(odd):
-            if start > at:
-                spans.append((at, start))
-            at = odd[start]
-        if at < len(data):
-            spans.append((at, len(data)))
-        return spans
-
-
-def is_steady(pattern: bytes) -> bool:
-    """Say whether every stamp leaves the pattern as it is: its first star reads past the stamp."""
-    starts_with_star = pattern[:1] == match.STAR
-    return starts_with_star and (pattern == match.STAR or pattern[1:2] not in STAMP_LETTERS)
-
-
-def odd_lines(data: bytes, base: bool, rules: "list[Rule]", room: int) -> dict[int, int]:
-    """Find the lines that the rules decide against the base.
-
-    A line is looked at only where a rule's landmark is found in it: looking for a few bytes in
-    64 kB is several times cheaper than trying each line against an expression.
-
-    Args:
-        data: complete lines.
-        base: what becomes of a line that matches no rule.
-        rules: in the script's order.
-        room: patterns see this much of each line.
-
-    Returns:
-        Each such line's start and its end, newline included.
-    """
-    odd: dict[int, int] = {}
-    for plus, landmark, expression in rules:
-        matches = expression.fullmatch
-        at = data.find(landmark)
-        while at >= 0:
-            start = data.rfind(b"\n", 0, at) + 1
-            end = data.find(b"\n", at)
-            # A line that is already decided this way needs no second look.
-            if (start in odd) == (plus is base) and matches(data, start, min(end, start + room)):
-                if plus is base:
-                    del odd[start]
-                else:
-                    odd[start] = end + 1
-            at = data.find(landmark, end + 1)
-    return odd
 
 
 class Directory:
@@ -228,12 +123,13 @@ class Script:
             now_ns: the time of the read, for the lines that begin in it.
         """
         out = Output(len(self.selections), len(self.files))
-        if pipe.is_unfinished():
-            data = self.go_on(pipe, data, out)
-        stamp = tai.label(now_ns) + b" " if self.stamped else b""
         end = data.rfind(b"\n") + 1
-        if end:
-            self.run_lines(data[:end], stamp, out)
+        start = self.go_on(pipe, data, out) if pipe.is_unfinished() else 0
+        if start == len(data):
+            return out
+        stamp = tai.label(now_ns) + b" " if self.stamped else b""
+        if start < end:
+            self.run_lines(data, start, end, stamp, out)
         if end < len(data):
             self.hold(pipe, stamp + data[end:], out)
         return out
@@ -245,34 +141,37 @@ class Script:
             self.go_on(pipe, b"\n", out)
         return out
 
-    def go_on(self, pipe: Pipe, data: bytes, out: Output) -> bytes:
-        """Continue the unfinished line; returns what follows it."""
-        end = data.find(b"\n") + 1 or len(data)
+    def go_on(self, pipe: Pipe, data: bytes, out: Output) -> int:
+        """Continue the unfinished line; returns where the next one begins, or the end of data."""
+        end = data.find(b"\n") + 1
+        rest = data[: end or None]
         if pipe.kept is not None:
-            self.emit(data[:end], pipe.kept, out)
-            if data[end - 1 : end] == b"\n":
+            self.emit(rest, pipe.kept, out)
+            if end:
                 pipe.kept = None
-            return data[end:]
-        line = pipe.line + data[:end]
-        pipe.line = b""
-        if not line.endswith(b"\n"):
-            self.hold(pipe, line, out)
-            return b""
-        self.emit(line, self.decide(line[:-1], out), out)
-        return data[end:]
+        elif end:
+            line = pipe.line + rest
+            pipe.line = b""
+            self.emit(line, self.decide(line[:-1], out), out)
+        else:
+            self.hold(pipe, pipe.line + rest, out)
+        return end or len(data)
 
     def hold(self, pipe: Pipe, line: bytes, out: Output) -> None:
         """Keep a line without its end; once it shows all that patterns see, let it pass."""
         if len(line) < SHOWN_BYTES:
             pipe.line = line
         else:
+            pipe.line = b""
             pipe.kept = self.decide(line, out)
             self.emit(line, pipe.kept, out)
 
     def decide(self, line: bytes, out: Output) -> list[bool]:
         """Decide one line for every selection, and do all but write it."""
         kept = [selection.keeps(line) for selection in self.selections]
-        out.alerts += alert(line) * sum(kept[which] for which in self.alerting)
+        for which in self.alerting:
+            if kept[which]:
+                out.alerts += alert(line)
         for at, file in enumerate(self.files):
             if any(kept[which] for which in file.selections):
                 out.shown[at] = record(line)
@@ -284,42 +183,27 @@ class Script:
             if kept[which]:
                 out.texts[which] += text
 
-    def run_lines(self, data: bytes, stamp: bytes, out: Output) -> None:
-        """Run over complete lines that have no stamp yet."""
-        found = [selection.spans(data, stamp) for selection in self.selections]
+    def run_lines(self, data: bytes, start: int, end: int, stamp: bytes, out: Output) -> None:
+        """Run over the complete lines from start to end, which have no stamp yet."""
         for which in self.writing:
-            out.texts[which] += stamp_lines(cut(data, found[which]), stamp)
+            text = self.selections[which].select(out.texts[which], data, start, end, stamp)
+            out.texts[which] = text
         for at, file in enumerate(self.files):
-            end = max(found[which][-1][1] if found[which] else 0 for which in file.selections) - 1
-            if end >= 0:
-                out.shown[at] = record(stamp + data[data.rfind(b"\n", 0, end) + 1 : end])
+            begin = max(self.selections[it].last(data, start, end, stamp) for it in file.selections)
+            if begin >= 0:
+                out.shown[at] = record(stamp + data[begin : data.find(b"\n", begin)])
         if self.alerting:
-            out.alerts += self.alert_lines(data, stamp, found)
+            out.alerts += self.alert_lines(data, start, end, stamp)
 
-    def alert_lines(self, data: bytes, stamp: bytes, found: "list[Spans]") -> bytes:
+    def alert_lines(self, data: bytes, start: int, end: int, stamp: bytes) -> bytes:
         """Build the alerts: line by line, and for each line in the script's order."""
         alerts = []
         for order, which in enumerate(self.alerting):
-            for start, end in found[which]:
-                at = start
-                for line in data[start : end - 1].split(b"\n"):
+            for at, stop in self.selections[which].spans(data, start, end, stamp):
+                for line in data[at : stop - 1].split(b"\n"):
                     alerts.append((at, order, alert(stamp + line)))
                     at += len(line) + 1
         return b"".join(text for _, _, text in sorted(alerts))
-
-
-def cut(data: bytes, spans: "Spans") -> bytes:
-    """Take the spans out of data."""
-    if spans == [(0, len(data))]:
-        return data
-    return b"".join([data[start:end] for start, end in spans])
-
-
-def stamp_lines(text: bytes, stamp: bytes) -> bytes:
-    """Put the stamp before each line of text, which ends in a newline or is empty."""
-    if not stamp or not text:
-        return text
-    return stamp + text[:-1].replace(b"\n", b"\n" + stamp) + b"\n"
 
 
 def alert(line: bytes) -> bytes:
@@ -344,14 +228,19 @@ def scan_number(digits: bytes) -> int:
     return number
 
 
-def parse(words: list[bytes]) -> Script:
+def parse(words: list[bytes], selection: type[Selection] = Selection) -> Script:
     """Parse a script. There is no bad script: what multilog does not know it ignores.
 
     An action is what its first byte says; `t` counts only as the first word.
+
+    Args:
+        words: the actions.
+        selection: what decides the lines; pysvscan.lines has the fastest there is.
     """
     stamped = bool(words) and words[0].startswith(b"t")
     size_bytes, count, processor = DEFAULT_SIZE, DEFAULT_COUNT, None
-    patterns: list[tuple[bool, bytes]] = []
+    letters = STAMP_LETTERS if stamped else b""
+    patterns: list[bytes] = []
     selections: dict[int, Selection] = {}  # by how many patterns came before
     directories: list[Directory] = []
     files: dict[bytes, File] = {}
@@ -361,10 +250,10 @@ def parse(words: list[bytes]) -> Script:
         action, rest = word[:1], word[1:]
         if action in (b"=", b"e", b".", b"/"):
             if len(patterns) not in selections:
-                selections[len(patterns)] = Selection(patterns, stamped)
+                selections[len(patterns)] = selection(patterns, letters)
             which = len(selections) - 1
         if action in (b"+", b"-"):
-            patterns.append((action == b"+", rest))
+            patterns.append(word)
         elif action == b"s":
             size_bytes = min(max(scan_number(rest), MIN_SIZE), MAX_SIZE)
         elif action == b"n":

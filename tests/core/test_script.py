@@ -1,13 +1,19 @@
-"""Multilog scripts, beside the plainest form of themselves: line by line."""
+"""Multilog scripts, beside the plainest form of themselves: line by line, in Python and in C."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pysvscan.core import match, script, tai
+from pysvscan import lines
+from pysvscan.core import match, script, selection, tai
 
 NOW_NS = 1_795_488_722_727_675_500
 STAMP = tai.label(NOW_NS) + b" "
+NATIVE = pytest.mark.skipif(lines.Selection is selection.Selection, reason="_lines.c is not built")
+both = pytest.mark.parametrize(
+    "kind", [selection.Selection, pytest.param(lines.Compiled, marks=NATIVE)], ids=["pure", "c"]
+)
+Kind = type[selection.Selection]
 Outcome = tuple[list[bytes], list[bytes | None], bytes]
 
 PATTERN = st.sampled_from(
@@ -51,9 +57,9 @@ def line_by_line(words: list[bytes], data: bytes) -> Outcome:
     return [texts[at] for at in directories], shown[: len(files)], alerts
 
 
-def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
+def fed(kind: Kind, words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
     """Run a script over data in parts of these sizes, again and again."""
-    parsed = script.parse(words)
+    parsed = script.parse(words, kind)
     pipe = script.Pipe()
     parts, at = [], 0
     while at < len(data):
@@ -69,39 +75,56 @@ def fed(words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
     return texts, shown, b"".join(out.alerts for out in outs)
 
 
-@given(WORDS, DATA, st.lists(st.integers(1, 2500), min_size=1, max_size=3))
-@example([b"t", b"-*", b"+*a*", b"./d", b"e", b"+*b*", b"e"], b"a\nb\nab\n\nc", [1])
-@example([b"-*a*", b"./d", b"+*", b"=x", b"e"], b"a" * 1001 + b"\nb", [1000, 1, 1])
-@example([b"-*a*", b"+*", b"./d"], b"a\nb\n", [9])
-@example([b"-*", b"+*a*", b"-*b*", b"./d"], b"a\nab\nb\n", [9])
-@example([b"-", b"./d"], b"\n\na\n\n", [100])
-@example([b"-*a*", b"./d"], b"b\nb\na\na\nb\na\n", [100])
-@example([b"t", b"-*", b"+*a", b"./d"], b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n", [5000])
+@both
+@given(words=WORDS, data=DATA, sizes=st.lists(st.integers(1, 2500), min_size=1, max_size=3))
+@example(
+    words=[b"t", b"-*", b"+*a*", b"./d", b"e", b"+*b*", b"e"], data=b"a\nb\nab\n\nc", sizes=[1]
+)
+@example(words=[b"-*a*", b"./d", b"+*", b"=x", b"e"], data=b"a" * 1001 + b"\nb", sizes=[1000, 1, 1])
+@example(
+    words=[b"t", b"e"],
+    data=b"x" * 173 + b"\n" + b"x" * 174 + b"\n" + b"x" * 175 + b"\n",
+    sizes=[600],
+)
+@example(words=[b"-*a*", b"+*", b"./d"], data=b"a\nb\n", sizes=[9])
+@example(words=[b"-*", b"+*a*", b"-*b*", b"./d"], data=b"a\nab\nb\n", sizes=[9])
+@example(words=[b"-", b"./d"], data=b"\n\na\n\n", sizes=[100])
+@example(words=[b"-*a*", b"./d"], data=b"b\nb\na\na\nb\na\n", sizes=[100])
+@example(
+    words=[b"t", b"-*", b"+*a", b"./d"],
+    data=b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n",
+    sizes=[5000],
+)
 def test_script_feed_is_the_same_line_by_line(
-    words: list[bytes], data: bytes, sizes: list[int]
+    kind: Kind, words: list[bytes], data: bytes, sizes: list[int]
 ) -> None:
     """However the input is cut, the outcome is that of the plain form."""
-    assert fed(words, data, sizes) == line_by_line(words, data)
+    assert fed(kind, words, data, sizes) == line_by_line(words, data)
 
 
-@given(WORDS, DATA)
-def test_script_feed_at_once_equals_byte_by_byte(words: list[bytes], data: bytes) -> None:
+@both
+@given(words=WORDS, data=DATA)
+def test_script_feed_at_once_equals_byte_by_byte(
+    kind: Kind, words: list[bytes], data: bytes
+) -> None:
     """One feed and many give the same."""
-    assert fed(words, data, [len(data) or 1]) == fed(words, data, [1])
+    assert fed(kind, words, data, [len(data) or 1]) == fed(kind, words, data, [1])
 
 
-def test_script_stamp_is_of_the_first_byte() -> None:
+@both
+def test_script_stamp_is_of_the_first_byte(kind: Kind) -> None:
     """A line that came in two reads has the stamp of the first."""
-    parsed, pipe = script.parse([b"t", b"./d"]), script.Pipe()
+    parsed, pipe = script.parse([b"t", b"./d"], kind), script.Pipe()
     assert parsed.feed(pipe, b"a", NOW_NS).texts == [b""]
     assert parsed.feed(pipe, b"b\nc\n", NOW_NS + 1000).texts == [
         STAMP + b"ab\n" + tai.label(NOW_NS + 1000) + b" c\n"
     ]
 
 
-def test_script_holds_less_than_1000_bytes() -> None:
+@both
+def test_script_holds_less_than_1000_bytes(kind: Kind) -> None:
     """A line of 100 MB passes through and is never held."""
-    parsed, pipe = script.parse([b"-*b", b"./d"]), script.Pipe()
+    parsed, pipe = script.parse([b"-*b", b"./d"], kind), script.Pipe()
     total = 0
     for _ in range(1600):
         total += len(parsed.feed(pipe, b"a" * 65536, NOW_NS).texts[0])
@@ -110,9 +133,10 @@ def test_script_holds_less_than_1000_bytes() -> None:
     assert parsed.finish(pipe).texts == [b"\n"]
 
 
-def test_script_lets_a_line_pass_at_1000_bytes() -> None:
+@both
+def test_script_lets_a_line_pass_at_1000_bytes(kind: Kind) -> None:
     """What patterns see is there: the line is written as it comes, and not before."""
-    parsed, pipe = script.parse([b"-*b", b"./d"]), script.Pipe()
+    parsed, pipe = script.parse([b"-*b", b"./d"], kind), script.Pipe()
     assert parsed.feed(pipe, b"a" * 999, NOW_NS).texts == [b""]
     assert parsed.feed(pipe, b"a", NOW_NS).texts == [b"a" * 1000]
     assert parsed.feed(pipe, b"b", NOW_NS).texts == [b"b"]

@@ -1,4 +1,4 @@
-"""Bugs to plant in core/match.py and core/script.py: what somebody might well have written."""
+"""Bugs to plant in match, selection and script of core: what somebody might well have written."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ class Mutant:
 
 MATCH = "pysvscan/core/match.py"
 SCRIPT = "pysvscan/core/script.py"
+SELECTION = "pysvscan/core/selection.py"
 
 MUTANTS = (
     Mutant("star-backs-up", MATCH, 'b"[^" + re.escape(byte) + b"]*+"', 'b".*"'),
@@ -22,18 +23,28 @@ MUTANTS = (
     Mutant("dot-is-no-newline", MATCH, "re.DOTALL", "0"),
     Mutant("landmark-of-double-star", MATCH, "[run or STAR for run in runs[1:-1]]", "runs[1:-1]"),
     Mutant("rest-after-literal", MATCH, "if at == len(pattern) or", "if at < len(pattern) and"),
-    Mutant("first-match-decides", SCRIPT, "in reversed(self.patterns)", "in self.patterns"),
-    Mutant("long-line-seen-whole", SCRIPT, "min(end, start + room)", "end"),
-    Mutant("stamp-not-seen", SCRIPT, "SHOWN_BYTES - len(stamp)", "SHOWN_BYTES"),
+    Mutant("first-match-decides", SELECTION, "in reversed(self.words)", "in self.words"),
+    Mutant("long-line-seen-whole", SELECTION, "min(stop, begin + room)", "stop"),
+    Mutant(
+        "stamp-not-seen",
+        SELECTION,
+        "base, rules, SHOWN_BYTES - len(stamp))\n        text",
+        "base, rules, SHOWN_BYTES)\n        text",
+    ),
     Mutant("letters-in-stamps-forgotten", SCRIPT, '"@0123456789abcdef "', '"@"'),
-    Mutant("rules-before-a-star-kept", SCRIPT, "base, rules = plus, []", "base = plus"),
+    Mutant("rules-before-a-star-kept", SELECTION, "base, rules = plus, []", "base = plus"),
+    Mutant("stamp-of-the-line-before", SELECTION, '(data.count(b"\\n", 0, start) - 1)', "0"),
+    Mutant("last-is-first", SELECTION, "spans[-1][1]", "spans[0][1]"),
     Mutant("alert-of-201-bytes", SCRIPT, "if len(line) > ALERT_BYTES", "if len(line) > 201"),
     Mutant("hold-1000", SCRIPT, "if len(line) < SHOWN_BYTES", "if len(line) <= 5000"),
-    Mutant("last-line-twice", SCRIPT, "pipe.kept = None\n            return", "return"),
+    Mutant("last-line-twice", SCRIPT, "pipe.kept = None\n        elif", "pass\n        elif"),
     Mutant(
-        "first-line-never-empty", SCRIPT, r'landmark(rest) or b"\n"', r'landmark(rest) or b"\n\n"'
+        "first-line-never-empty",
+        SELECTION,
+        r'landmark(rest) or b"\n"',
+        r'landmark(rest) or b"\n\n"',
     ),
     Mutant("size-wraps-not", SCRIPT, "% 2**64", "% 2**65"),
-    Mutant("decided-for-good", SCRIPT, "(start in odd) == (plus is base)", "start not in odd"),
-    Mutant("removed-line-end", SCRIPT, "odd[start] = end + 1", "odd[start] = end"),
+    Mutant("decided-for-good", SELECTION, "(begin in odd) == (plus is base)", "begin not in odd"),
+    Mutant("removed-line-end", SELECTION, "odd[begin] = stop + 1", "odd[begin] = stop"),
 )

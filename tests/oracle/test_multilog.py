@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pysvscan.core import script
+from pysvscan import lines
+from pysvscan.core import script, selection
 from tests.conftest import ROOT
 from tests.oracle import multilog_runner as runner
 from tests.oracle.runner import Pair, count
@@ -56,9 +57,11 @@ def scripts(draw: st.DrawFn) -> list[bytes]:
     return [b"t", *words] if draw(st.booleans()) else words
 
 
-def ours_in_process(words: list[bytes], parts: list[bytes]) -> tuple[dict[str, bytes], ...]:
+def ours_in_process(
+    kind: type[selection.Selection], words: list[bytes], parts: list[bytes]
+) -> tuple[dict[str, bytes], ...]:
     """Run our script alone over the parts; returns texts and =files, and the alerts as a third."""
-    parsed, pipe = script.parse(words), script.Pipe()
+    parsed, pipe = script.parse(words, kind), script.Pipe()
     outs = [parsed.feed(pipe, part, NOW_NS) for part in parts if part] + [parsed.finish(pipe)]
     texts: dict[str, bytes] = {}
     files: dict[str, bytes] = {}
@@ -94,13 +97,14 @@ SIZES = st.lists(st.integers(1, 1200), min_size=1, max_size=3)
 def test_multilog_script_selects_as_c(
     oracle: Oracle, words: list[bytes], data: bytes, sizes: list[int]
 ) -> None:
-    """The pure script, however its input is cut, asks for what C does."""
+    """The script alone, in Python and in C, however its input is cut, asks for what C does."""
     with tempfile.TemporaryDirectory() as name:
         by_c = runner.run(oracle("multilog").c, words, [data], Path(name, "c"))
-    texts, files, alerts = ours_in_process(words, cut(data, sizes))
-    assert texts == by_c.texts
-    assert files == by_c.files
-    assert alerts["err"] == by_c.err
+    for kind in (selection.Selection, lines.Selection):
+        texts, files, alerts = ours_in_process(kind, words, cut(data, sizes))
+        assert texts == by_c.texts
+        assert files == by_c.files
+        assert alerts["err"] == by_c.err
     count("multilog: script alone")
     runner.count_case(words, data)
 

@@ -1,4 +1,4 @@
-"""The tests of match and script find the bugs that are planted in a copy."""
+"""The tests of match, selection and script find the bugs that are planted in a copy."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.oracle.mutants import MUTANTS, Mutant
 
 pytestmark = pytest.mark.slow
 
-TESTS = ("tests/core/test_match.py", "tests/core/test_script.py")
+TESTS = tuple(f"tests/core/test_{name}.py" for name in ("match", "selection", "script"))
 SHARED = ("tests/__init__.py", "tests/conftest.py", "tests/low.py", "tests/core/__init__.py")
 
 
@@ -32,7 +32,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_tests(copy: Path) -> int:
     """Run the copy's tests on the copy's package, to the first failure."""
     argv = [sys.executable, "-bb", "-B", "-m", "pytest", "-xq", "-p", "no:cacheprovider", *TESTS]
-    env = {**os.environ, "PYTHONPATH": str(copy), "HYPOTHESIS_PROFILE": "default"}
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(copy),
+        "HYPOTHESIS_PROFILE": "seek",
+        "PYSVSCAN_PURE": "1",  # the bugs are in the Python
+    }
     return subprocess.run(argv, cwd=copy, env=env, capture_output=True, timeout=60).returncode
 
 

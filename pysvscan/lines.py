@@ -1,0 +1,34 @@
+"""The fastest way to select lines that there is here: _lines.c where it was built."""
+
+from pysvscan import accelerators
+from pysvscan.core import selection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_lines: "Any" = accelerators.load("_lines")
+
+
+class Compiled(selection.Selection):
+    """A selection whose inner loop is in C."""
+
+    __slots__ = ()
+
+    def keeps(self, line: bytes) -> bool:
+        """Decide one line, stamp included."""
+        line = line[: selection.SHOWN_BYTES] + b"\n"
+        return self.last(line, 0, len(line), b"") == 0
+
+    def select(self, head: bytes, data: bytes, start: int, end: int, stamp: bytes) -> bytes:
+        """Build the text of the selected lines."""
+        text: bytes = _lines.select(head, data, start, end, stamp, self.words)
+        return text
+
+    def last(self, data: bytes, start: int, end: int, stamp: bytes) -> int:
+        """Return where the last selected line begins, -1 if none is."""
+        begin: int = _lines.last(data, start, end, stamp, self.words)
+        return begin
+
+
+Selection = Compiled if _lines else selection.Selection
