@@ -40,6 +40,7 @@ class Compressor:
         self.chain = chain
         self.strand = strand
         self.turn: Job | None = None
+        self.replaced = b""  # its successor is in place
         self.is_ended = False
 
     def look(self) -> "list[Step]":
@@ -108,11 +109,18 @@ class Compressor:
         if not self.directory.stat(name):
             return [lambda: self.archives.remove(b"newstate"), self.choose]
         self.directory.rename(b"newstate", name + SUFFIXES[self.method])
-        return [self.sync_directory, lambda: self.archives.remove(name), self.choose]
+        self.replaced = name
+        return [self.sync_directory, self.remove_replaced, self.choose]
 
     def sync_directory(self) -> "list[Step]":
         """Bring the new name to the disk before the old one goes."""
         return self.strand.sync(self.directory.fd, self.directory.name, self.sync_directory)
+
+    def remove_replaced(self) -> "list[Step]":
+        """Remove what was compressed."""
+        self.directory.unlink(self.replaced)
+        self.replaced = b""
+        return []
 
     def end(self) -> None:
         """Begin nothing more; a child that runs is killed, and its work is done by the next one.
@@ -127,7 +135,10 @@ class Compressor:
 
     def stop(self) -> None:
         """Drop the work at hand."""
-        if self.strand.steps:
+        if self.replaced:  # no line twice because a disk was slow, or bad
+            self.directory.unlink_quietly(self.replaced)
+            self.replaced = b""
+        elif self.strand.steps:
             self.directory.unlink_quietly(b"newstate")
         self.strand.abandon()
         self.end_turn()

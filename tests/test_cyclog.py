@@ -1,97 +1,45 @@
 """One log directory: sizes, names, and what happens where a system call fails."""
 
-import errno
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pysvscan import archives as archives_module
-from pysvscan import child, current, cyclog, logdir, pathexec, recovery, strand, strerr
-from pysvscan import processor as processor_module
+from pysvscan import strerr
 from pysvscan.core import tai
+from pysvscan.keeping import Keeping
 from pysvscan.stuck import Stuck
+from pysvscan.sync import Sync
+from tests.cyclogs import LINES, FailingOs, names, opened, text, use_gzip, work
 from tests.wait import wait_until
 
-MODULES = (archives_module, child, current, logdir, processor_module, recovery, strand)
-LINES = b"".join(b"%06d\n" % number for number in range(1000))
+WAYS = {
+    "plain": (None, None, False),
+    "processor": (b"cat", None, False),
+    "sync": (b"cat", None, True),
+    "gzip": (None, "gzip", True),
+}
+ALWAYS = {"", "mkdir", "open", "write", "fsync", "rename", "chmod", "stat", "link", "listdir"}
+ALWAYS |= {"unlink", "fchmod"}
 
 
-def opened(
-    path: Path, size: int = 4096, count: int = 99, processor: bytes | None = None
-) -> cyclog.Cyclog:
-    """Open a directory."""
-    chain = pathexec.Chain({b"PATH": b"/usr/bin:/bin"})
-    return cyclog.Cyclog(os.fsencode(path), size, count, processor, chain)
-
-
-def work(log: cyclog.Cyclog) -> None:
-    """Advance until nothing is left to do, whatever fails on the way, as often as it fails."""
-    failures = 0
-    while log.is_busy():
-        try:
-            log.advance()
-        except Stuck:
-            failures += 1
-            assert failures < 10
-        if log.pid:
-            log.reaped(os.waitpid(log.pid, 0)[1])
-
-
-def archives(path: Path) -> list[Path]:
-    """List the archives, oldest first."""
-    return sorted(path.glob("@*"))
-
-
-def text(path: Path) -> bytes:
-    """Join archives and current."""
-    return b"".join(file.read_bytes() for file in [*archives(path), path / "current"])
-
-
-class FailingOs:
-    """The module os, whose nth call of a function fails."""
-
-    def __init__(self, nth: int) -> None:
-        self.nth = nth
-        self.failed = ""
-        self.pid = os.getpid()  # a processor's calls do not count
-
-    def __getattr__(self, name: str) -> Any:
-        """Return a name of os; a function is counted when it is called."""
-        value = getattr(os, name)
-        harmless = not callable(value) or name in ("fsencode", "WIFSIGNALED", "fstat", "close")
-        return value if harmless else self.counted(name, value)
-
-    def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a function."""
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            self.nth -= os.getpid() == self.pid
-            if not self.nth and not self.failed:
-                self.failed = name
-                raise OSError(errno.EIO, "")
-            return function(*args, **kwargs)
-
-        return call
-
-
-@pytest.mark.parametrize("processor", [None, b"cat"], ids=["plain", "processor"])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
 def test_cyclog_resumes_at_the_failed_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processor: bytes | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Each system call fails once: a start that fails says so, anything else is done again."""
+    processor, compress, is_synced = WAYS[way]
+    use_gzip(monkeypatch, tmp_path)
     failed = set()
     for nth in range(1, 1000):
         path = tmp_path / str(nth)
-        failing = FailingOs(nth)
-        for module in MODULES:
-            monkeypatch.setattr(module, "os", failing)
+        sync = Sync() if is_synced else None
+        failing = FailingOs(nth).plant(monkeypatch)
         try:
-            log = opened(path, processor=processor)
+            log = opened(path, processor=processor, keeping=Keeping(compress=compress), sync=sync)
             log.put(LINES)
             work(log)
             log.finish()
@@ -102,12 +50,15 @@ def test_cyclog_resumes_at_the_failed_call(
             log.close()
             assert text(path) == LINES, failing.failed
             assert (path / "current").stat().st_mode & 0o777 == 0o744
-            assert {file.stat().st_mode & 0o777 for file in archives(path)} == {0o744}
+            assert {file.stat().st_mode & 0o777 for file in names(path)} == {0o744}
+            assert not (path / "newstate").exists()
+        if sync:
+            sync.close()
         failed.add(failing.failed)
         if not failing.failed:
             break
-    assert failed >= {"", "mkdir", "open", "write", "fsync", "rename", "chmod", "stat", "link"}
-    assert failed >= {"listdir", "unlink", "fchmod"} | ({"posix_spawn"} if processor else set())
+    assert failed >= ALWAYS | ({"posix_spawn"} if processor or compress else set())
+    assert failed >= ({"dup"} if is_synced else set())
 
 
 def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path) -> None:
@@ -117,7 +68,7 @@ def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path) -> None:
         log.put(LINES[at : at + 100])
         work(log)
     assert text(tmp_path / "d") == LINES
-    for file in archives(tmp_path / "d"):
+    for file in names(tmp_path / "d"):
         assert file.read_bytes().endswith(b"\n")
         assert 2096 <= file.stat().st_size <= 4096
 
@@ -127,7 +78,7 @@ def test_cyclog_splits_a_line_longer_than_the_size(tmp_path: Path) -> None:
     log = opened(tmp_path / "d")
     log.put(b"x" * 9000 + b"\n")
     work(log)
-    assert [file.stat().st_size for file in archives(tmp_path / "d")] == [4096, 4096]
+    assert [file.stat().st_size for file in names(tmp_path / "d")] == [4096, 4096]
     assert (tmp_path / "d" / "current").stat().st_size == 809
 
 
@@ -140,9 +91,9 @@ def test_cyclog_keeps_one_archive_less_than_count(tmp_path: Path) -> None:
     log = opened(path, count=3)
     log.put(LINES)
     work(log)
-    names = [file.name for file in archives(path)]
-    assert "@short" in names
-    assert len(names) == 1 + 2
+    found = [file.name for file in names(path)]
+    assert "@short" in found
+    assert len(found) == 1 + 2
     assert LINES.endswith(text(path)), "the oldest go first"
 
 
@@ -156,7 +107,7 @@ def test_cyclog_takes_names_for_what_they_are(tmp_path: Path, name: str) -> None
     log.put(LINES)
     before = tai.label(time.time_ns())
     work(log)
-    new = [file.name.encode()[:25] for file in archives(path) if file.name != name]
+    new = [file.name.encode()[:25] for file in names(path) if file.name != name]
     assert new
     assert all(before <= label <= tai.label(time.time_ns()) for label in new)
 
@@ -170,7 +121,7 @@ def test_cyclog_names_never_go_back(tmp_path: Path) -> None:
     log = opened(path)
     log.put(LINES)
     work(log)
-    labels = [file.name.encode()[:25] for file in archives(path)]
+    labels = [file.name.encode()[:25] for file in names(path)]
     assert labels == [tai.label(later_ns + at) for at in range(len(labels))]
 
 
@@ -194,7 +145,7 @@ def test_cyclog_waits_for_a_processor_without_blocking(tmp_path: Path) -> None:
     log.reaped(os.waitpid(log.pid, 0)[1])
     log.advance()
     assert not log.is_busy()
-    assert [file.name[25:] for file in archives(tmp_path / "d")] == [".s"]
+    assert [file.name[25:] for file in names(tmp_path / "d")] == [".s"]
 
 
 def test_cyclog_keeps_what_an_abandoned_processor_did_not_finish(tmp_path: Path) -> None:
@@ -208,7 +159,7 @@ def test_cyclog_keeps_what_an_abandoned_processor_did_not_finish(tmp_path: Path)
     log.finish()
     log.advance()
     assert (log.pid, log.is_busy()) == (0, False)
-    assert {file.name[25:] for file in archives(tmp_path / "d")} == {".u"}
+    assert {file.name[25:] for file in names(tmp_path / "d")} == {".u"}
     log.close()
     work(opened(tmp_path / "d"))
     assert text(tmp_path / "d") == LINES
