@@ -96,7 +96,7 @@ class Compressor:
         """Mark what the child wrote as complete, and bring it to the disk."""
         file = self.directory.file(b"newstate")
         with pausing(f"unable to open {file}"):
-            fd = self.directory.open_new(b"newstate", os.O_APPEND, 0o600)
+            fd = os.open(b"newstate", os.O_WRONLY, dir_fd=self.directory.fd)
         try:
             with pausing(f"unable to set mode of {file}"):
                 os.fchmod(fd, 0o744)
