@@ -1,12 +1,9 @@
 """svscan's own events: lines in daemontools' form on stderr, or JSON; the importer of structlog.
 
-stderr may be a pipe that nobody reads: a line that would block or fails is dropped and counted, and
-the next one that passes says how many. What comes again and again is said once, then at growing
-intervals.
+What comes again and again is said once, then at growing intervals.
 """
 
 import os
-import select
 import time
 from collections.abc import MutableMapping
 
@@ -14,35 +11,9 @@ import structlog
 
 from pysvscan import strerr
 from pysvscan.core.seldom import Seldom
-
-PIPE_BUF = select.PIPE_BUF  # poll says "writable" for a pipe only when so much fits
+from pysvscan.stderr import Stderr
 
 Event = MutableMapping[str, object]
-
-
-class Stderr:
-    """A stderr that never blocks.
-
-    Its O_NONBLOCK flag is not touched: it belongs to everybody who holds that file.
-    """
-
-    def __init__(self) -> None:
-        self.dropped = 0
-        self.poll = select.poll()
-        self.poll.register(2, select.POLLOUT)
-
-    def write(self, data: bytes) -> None:
-        """Write a line if that can be done at once."""
-        if self.dropped:
-            data = b"svscan: warning: %d lines could not be written here\n" % self.dropped + data
-        try:
-            ready = self.poll.poll(0)
-            if not ready or ready[0][1] != select.POLLOUT:
-                raise BlockingIOError
-            os.write(2, data[: PIPE_BUF - 1].rstrip(b"\n") + b"\n")
-            self.dropped = 0
-        except OSError:
-            self.dropped += 1
 
 
 class Log:
@@ -94,14 +65,3 @@ def render_line(_logger: object, _method: str, event: Event) -> str:
     """Render an event as daemontools does: PROG: LABEL: SENTENCE[: REASON]."""
     end = f": {event['reason']}" if event.get("reason") else ""
     return f"{event['prog']}: {event['level']}: {event['event']}{end}"
-
-
-def last_frame(exc: Exception) -> str:
-    """Say an exception and where it came from, in a few words."""
-    frame = exc.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    if not frame:
-        return repr(exc)
-    file = os.path.basename(frame.tb_frame.f_code.co_filename)
-    return f"{exc!r} in {file} line {frame.tb_lineno}"

@@ -4,16 +4,14 @@ A logger reads to the end of its pipe: our holder is closed, so that it meets en
 stray process still holds the pipe, the logger gets a TERM as soon as nothing is left to read.
 """
 
-import fcntl
 import functools
 import os
-import sys
-import termios
 import time
 from typing import TYPE_CHECKING
 
 from pysvscan.core.service import State, has_process
 from pysvscan.entry import Entry
+from pysvscan.entrylog import EntryLog, unread
 from pysvscan.supervise import Supervise
 
 if TYPE_CHECKING:
@@ -37,6 +35,7 @@ class Stopping:
         """Stop each service, and leave when all is gone."""
         for entry in list(self.scan.entries.values()):
             self.scan.boundary(entry, functools.partial(self.end_main, entry))
+        self.scan.loggers.on_idle = self.leave_if_idle
         self.leave_if_idle()
         self.wait()
 
@@ -56,6 +55,11 @@ class Stopping:
 
         What it is fed may end it at once, and so call this again.
         """
+        if isinstance(entry.log, EntryLog):
+            if entry.main is None and entry.pipe >= 0:
+                entry.log.drain()
+            self.leave_if_idle()
+            return
         if entry.main is None and entry.log and entry.log.state is State.WAIT:
             entry.log.failures = 0
             entry.log.feed(ord("o"))  # it died, or waits: once more, for what is in the pipe
@@ -83,7 +87,9 @@ class Stopping:
 
     def leave_if_idle(self) -> None:
         """Leave when nothing is left."""
-        if all(entry.is_idle() for entry in self.scan.entries.values()):
+        if not all(entry.is_idle() for entry in self.scan.entries.values()):
+            return
+        if self.scan.loggers.is_idle():
             self.scan.loop.stop()
 
     def wait(self) -> None:
@@ -114,18 +120,3 @@ def is_opening(log: Supervise, pipe: int) -> bool:
     except OSError:
         return True
     return (ours.st_dev, ours.st_ino) != (found.st_dev, found.st_ino)
-
-
-def unread(directory: int) -> int:
-    """Count the bytes in the pipe of a service directory; 0 if it is not there any more."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        fd = os.open(b"supervise/pipe", flags, dir_fd=directory)
-    except OSError:
-        return 0
-    try:
-        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
-    except OSError:
-        return 0  # something else stands there
-    finally:
-        os.close(fd)

@@ -18,9 +18,11 @@ import time
 from pysvscan import strerr
 from pysvscan.entry import Entry, Key
 from pysvscan.files import make_directory
-from pysvscan.log import Log, last_frame
+from pysvscan.log import Log
+from pysvscan.loggers import Loggers
 from pysvscan.loop import Callback, Deadline, Loop
 from pysvscan.starter import Inherited, Starter
+from pysvscan.stderr import last_frame
 from pysvscan.stopping import Stopping
 from pysvscan.watch import Watch
 
@@ -41,6 +43,7 @@ class Svscan:
         watch: inotify, as far as there is any.
         is_stopping: an ordered stop is under way.
         stopping: how that is done.
+        loggers: the processes that write the built-in logs.
     """
 
     def __init__(self, path: bytes, log: Log, inherited: Inherited) -> None:
@@ -63,7 +66,9 @@ class Svscan:
         inherited.raise_descriptors()
         self.limit = inherited.descriptors[1]
         self.starter = Starter(self.loop, inherited)
+        self.loggers = Loggers(self)
         self.listen()
+        self.loggers.take_over()
 
     def enter(self) -> int:
         """Enter and lock the scan directory."""

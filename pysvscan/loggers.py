@@ -1,0 +1,295 @@
+"""svscan's logger processes: one for each account, and one for each log that has its own.
+
+Started when the first log needs it, again when it dies, and told about its logs one packet at a
+time: what finds no room waits here, so that svscan never does.
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pysvscan import strerr
+from pysvscan.core import identity, orders, restart
+from pysvscan.core.identity import Identity
+from pysvscan.core.orders import Kind
+from pysvscan.loop import Deadline
+from pysvscan.pidfd import is_dead
+from pysvscan.register import Register
+from pysvscan.supervise import hold
+
+if TYPE_CHECKING:
+    from pysvscan.entrylog import EntryLog
+    from pysvscan.svscan import Svscan
+
+PACKET_BYTES = 131072
+YOUNG_NS = restart.SECOND_NS // 2  # dead sooner than this, it is not started again at once
+AGAIN_NS = restart.SECOND_NS  # a packet cannot be sent for want of something
+
+Where = tuple[str, object]  # the account ("": our own), and whose own process it is (None: all's)
+
+
+class LoggerProcess:
+    """One logger process, dead or alive.
+
+    Attributes:
+        where: which one it is.
+        pid: 0 means that there is none at the moment.
+        logs: by number.
+        queue: what is still to be told, in order: (what, number of the log).
+    """
+
+    def __init__(self, loggers: "Loggers", where: Where) -> None:
+        self.loggers = loggers
+        self.scan = loggers.scan
+        self.where = where
+        self.pid = 0
+        self.socket: socket.socket | None = None
+        self.logs: dict[int, EntryLog] = {}
+        self.queue: dict[tuple[Kind, int], None] = {}
+        self.started_ns = 0
+        self.failures = 0
+        self.timer: Deadline | None = None
+
+    # coming and going
+
+    def start(self) -> None:
+        """Start the process, and tell it of all its logs; try again where that fails."""
+        self.started_ns = time.monotonic_ns()
+        try:
+            self.spawn()
+        except OSError as exc:
+            self.scan.say_seldom("svscan", "warning", "unable to start a logger", exc)
+            self.stop()
+            self.start_later()
+            return
+        self.queue = {(Kind.OPEN, number): None for number in self.logs}
+        self.flush()
+
+    def spawn(self) -> None:
+        """Make the process, and record it before it is given anything to read.
+
+        Raises:
+            OSError: there is none.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket = ours
+        ours.setblocking(False)
+        with theirs:
+            self.pid = self.loggers.spawn(theirs.fileno(), self.where[0])
+        self.scan.loop.child(self.pid, self, self.died)
+        if not self.loggers.record(self.pid):
+            ours.send(orders.pack(Kind.BOUND, 0))
+        self.scan.loop.read(ours.fileno(), self, self.read)
+
+    def start_later(self) -> None:
+        """Start it again: at once if it lived, else after growing delays."""
+        young = time.monotonic_ns() - self.started_ns < YOUNG_NS
+        self.failures = self.failures + 1 if young else 0
+        if not self.failures and self.logs:
+            self.start()
+        elif self.failures:
+            delay_ns = restart.delay(self.failures)
+            self.timer = self.scan.loop.at(time.monotonic_ns() + delay_ns, self, self.start_if)
+
+    def start_if(self) -> None:
+        """Start it if anything needs it."""
+        if self.logs and not self.pid:
+            self.start()
+
+    def stop(self) -> None:
+        """Let it go: without logs it ends."""
+        if self.timer:
+            self.timer.cancel()
+        if self.socket:
+            self.scan.loop.forget(self.socket.fileno())
+            self.socket.close()
+            self.socket = None
+        self.queue.clear()
+
+    def died(self, wstatus: int) -> None:
+        """Serve its death: its logs have nobody until it is started again."""
+        self.loggers.register.remove(self.pid)
+        self.pid = 0
+        self.stop()
+        if wstatus and self.logs:
+            how = f"signal {wstatus & 127}" if os.WIFSIGNALED(wstatus) else "an error"
+            self.scan.say_seldom("svscan", "warning", f"the logger died of {how}", None)
+        for log in list(self.logs.values()):
+            self.scan.boundary(log.entry, log.lost)
+        self.start_later()
+        self.loggers.leave_if_idle()
+
+    # logs
+
+    def add(self, log: "EntryLog") -> None:
+        """Take a log."""
+        self.logs[log.number] = log
+        if self.pid:
+            self.order(Kind.OPEN, log)
+        elif not self.timer or self.timer.callback is None:
+            self.start()
+
+    def remove(self, log: "EntryLog") -> None:
+        """Forget a log; a process without logs ends."""
+        self.logs.pop(log.number, None)
+        if not self.logs:
+            if self.pid:
+                os.kill(self.pid, signal.SIGTERM)  # it may not have read all that we sent
+            self.stop()
+            self.loggers.forget(self)
+
+    # talking
+
+    def order(self, kind: Kind, log: "EntryLog") -> None:
+        """Give an order; the same one twice is one."""
+        if self.socket:
+            self.queue[kind, log.number] = None
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what there is room for; GOT says when there is more."""
+        while self.socket and self.queue:
+            kind, number = next(iter(self.queue))
+            log = self.logs.get(number)
+            try:
+                if log:
+                    log.send(kind, self.socket)
+                elif kind is Kind.LEAVE:
+                    self.socket.send(orders.pack(kind, number))
+            except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+                return
+            except OSError as exc:
+                message = f"unable to send {strerr.name(log.label if log else b'')} to its logger"
+                self.scan.say_seldom("svscan", "warning", message, exc)
+                self.flush_later()
+                return
+            self.queue.pop((kind, number), None)
+
+    def flush_later(self) -> None:
+        """Try again in a second."""
+        self.scan.loop.at(time.monotonic_ns() + AGAIN_NS, self, self.flush)
+
+    def read(self) -> None:
+        """Serve what the process has to say."""
+        if not self.socket:
+            return
+        try:
+            data = self.socket.recv(PACKET_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:  # it is dead, or about to be
+            self.scan.loop.forget(self.socket.fileno())
+            return
+        kind, number, fields = orders.unpack(data)
+        if kind is Kind.SAID and len(fields) == 2:
+            label, message = (strerr.name(field) for field in fields)
+            self.scan.log.say("logger", label, message)
+        elif number in self.logs:
+            log = self.logs[number]
+            self.scan.boundary(log.entry, lambda: log.told(kind))
+        self.flush()
+
+
+class Loggers:
+    """All logger processes of one svscan, and those that a former one has left.
+
+    Attributes:
+        former: pidfd: pid, of those who were asked to end.
+        on_idle: called when no logger process of ours is left.
+    """
+
+    def __init__(self, scan: "Svscan") -> None:
+        self.scan = scan
+        self.register = Register(scan.directory)
+        self.processes: dict[Where, LoggerProcess] = {}
+        self.former: dict[int, int] = {}
+        self.ending: set[LoggerProcess] = set()  # without logs, but not dead yet
+        self.last_number = 0
+        self.on_idle: Callable[[], None] = lambda: None
+
+    def take_over(self) -> None:
+        """Ask the loggers of a former svscan to end; ours wait at the locks until they have."""
+        for recorded in self.register.read():
+            self.ask(recorded)
+        if self.register.known:
+            self.register.write()
+
+    def ask(self, recorded: Identity) -> None:
+        """Ask one logger to end, if it is alive."""
+        held = hold(recorded.pid)
+        if not held:
+            return
+        kernel = self.scan.starter.kernel
+        found = self.register.own(kernel.identify_held(recorded.pid, held.fd))
+        try:
+            if not identity.is_same(recorded, found) or is_dead(held.fd):
+                raise ProcessLookupError
+            signal.pidfd_send_signal(held.fd, signal.SIGTERM)
+        except OSError:
+            os.close(held.fd)
+            return
+        self.register.known.append(recorded)
+        self.former[held.fd] = recorded.pid
+        self.scan.loop.read(held.fd, self, lambda: self.bury(held.fd))
+
+    def bury(self, pidfd: int) -> None:
+        """Forget a former svscan's logger: it has ended."""
+        self.scan.loop.forget(pidfd)
+        os.close(pidfd)
+        self.register.remove(self.former.pop(pidfd))
+
+    def number(self) -> int:
+        """Give a log its number."""
+        self.last_number += 1
+        return self.last_number
+
+    def find(self, where: Where) -> LoggerProcess:
+        """Give a logger process; it may have to be started yet."""
+        if where not in self.processes:
+            self.processes[where] = LoggerProcess(self, where)
+        return self.processes[where]
+
+    def spawn(self, theirs: int, account: str) -> int:
+        """Start a logger, with this socket as its descriptor 0."""
+        inherited = self.scan.starter.inherited
+        soft = str(inherited.descriptors[0])
+        argv = (sys.executable, "-I", "-m", "pysvscan.logger", account, soft)
+        return os.posix_spawn(
+            sys.executable,
+            argv,
+            inherited.env,
+            file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 0)],
+            setsigmask=(),
+        )
+
+    def record(self, pid: int) -> bool:
+        """Record a logger that has been started; False: it cannot be, and so must end with us."""
+        if self.register.add(self.scan.starter.kernel.identify(pid)):
+            return True
+        message = "unable to record a logger, it will end with svscan"
+        self.scan.say_seldom("svscan", "warning", message, None)
+        return False
+
+    def forget(self, process: LoggerProcess) -> None:
+        """Forget a logger process without logs."""
+        if self.processes.get(process.where) is process:
+            del self.processes[process.where]
+        if process.pid:
+            self.ending.add(process)
+        self.leave_if_idle()
+
+    def leave_if_idle(self) -> None:
+        """Tell whoever waits that no logger process of ours is left."""
+        self.ending = {process for process in self.ending if process.pid}
+        if self.is_idle():
+            self.on_idle()
+
+    def is_idle(self) -> bool:
+        """Say whether no logger process of ours is left."""
+        return not self.ending and not any(it.pid for it in self.processes.values())

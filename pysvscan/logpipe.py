@@ -1,0 +1,387 @@
+"""One log in the logger process: a pipe, read through a script into its outlets.
+
+Read only while the pipe is locked (by our own open), the directories are open and locked, and none
+is stuck; so at most one read is held here. What is read is written out before the pipe is let go.
+"""
+
+import contextlib
+import fcntl
+import functools
+import os
+import time
+from enum import Enum
+
+from pysvscan import strerr
+from pysvscan.core import logcontrol, tai
+from pysvscan.core.logcontrol import State
+from pysvscan.core.orders import Kind, Opening
+from pysvscan.core.script import Output, Pipe
+from pysvscan.counting import Counting
+from pysvscan.cyclog import Cyclog
+from pysvscan.keeping import Keeping, no_stamp
+from pysvscan.outlets import Outlets
+from pysvscan.statusfile import StatusFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysvscan.logger import Logger
+    from pysvscan.loop import Callback, Deadline
+
+READ_BYTES = 65536
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+LINE_NS = 2 * SECOND_NS  # at the end: for the rest of a line
+DISK_NS = 2 * SECOND_NS  # after END: for what cannot be written
+LOCK_NS = 20 * MS_NS  # the lock is a former logger's: first look
+OPEN_NS = 5 * SECOND_NS  # a directory cannot be opened: longest pause
+LONGEST_NS = 60 * SECOND_NS  # after exceptions
+
+
+class Phase(Enum):
+    """Where a log is."""
+
+    OPENING = "opening"  # not locked, or not open
+    READING = "reading"
+    LINE = "line"  # reads the rest of a line, then no more
+    WRITING = "writing"  # writes out, and leaves the directories clean
+    OVER = "over"  # the descriptors are closed
+
+
+class LogPipe:
+    """One log.
+
+    Attributes:
+        number: svscan's.
+        fifo, directory: the pipe, opened for us alone; SERVICE/log.
+        pipe: the unfinished line.
+        chunk: what was read and not yet run, and the unfinished line before it.
+        texts: what the directories had not written when they were closed after an exception.
+        then: what follows when all is written out; None: nothing is to.
+    """
+
+    def __init__(
+        self, logger: "Logger", number: int, opening: Opening, descriptors: list[int]
+    ) -> None:
+        self.logger = logger
+        self.loop = logger.loop
+        self.number = number
+        self.opening = opening
+        self.directory, self.fifo = descriptors[:2]
+        self.counting = Counting(descriptors[2:], self.say)
+        self.phase = Phase.OPENING
+        self.script = logger.parse(opening.words)
+        self.pipe = Pipe()
+        self.chunk: tuple[bytes, bytes, list[bool] | None] | None = None
+        self.texts: list[bytes] = []
+        self.outlets = self.closed_outlets()
+        self.then: Callback | None = None
+        self.is_listening = False
+        self.is_locked = False
+        self.wants_rotation = False
+        self.failures = 0
+        self.timer: Deadline | None = None
+        self.end_timer: Deadline | None = None
+
+    def say(self, message: str, cause: BaseException | None = None) -> None:
+        """Say something about this log; what comes again and again only seldom."""
+        self.logger.say("warning", f"{strerr.name(self.opening.label)}: {message}", cause)
+
+    def closed_outlets(self) -> Outlets:
+        """Have no outlets."""
+        return Outlets(self.logger.parse(()), StatusFile, self.open_log, self.say)
+
+    # opening
+
+    def open(self) -> None:
+        """Lock the pipe, then open all that the script names; try again where that fails."""
+        if logcontrol.is_open(self.opening.state) and self.lock():
+            try:
+                self.outlets = self.open_outlets()
+            except strerr.Fatal as exc:
+                self.failed(exc)
+            else:
+                self.opened()
+
+    def lock(self) -> bool:
+        """Lock the pipe; while a former logger reads it, look again and again."""
+        if not self.is_locked:
+            try:
+                fcntl.flock(self.fifo, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self.failures += 1
+                self.wait(min(LOCK_NS << min(self.failures, 6), SECOND_NS), self.open)
+                return False
+            self.failures = 0
+            self.is_locked = True
+        return True
+
+    def failed(self, exc: strerr.Fatal) -> None:
+        """Note that something cannot be opened."""
+        self.close_outlets()
+        self.say(str(exc), exc.__cause__)
+        self.failures += 1
+        self.wait(min(SECOND_NS << min(self.failures - 1, 6), OPEN_NS), self.open)
+
+    def open_outlets(self) -> Outlets:
+        """Open the files and directories of the script, relative to SERVICE/log."""
+        return Outlets(self.script, self.open_file, self.open_log, self.say)
+
+    def open_file(self, path: bytes) -> StatusFile:
+        """Open one =file of the script."""
+        os.fchdir(self.directory)
+        try:
+            return StatusFile(path)
+        finally:
+            os.chdir("/")
+
+    def open_log(self, index: int) -> Cyclog:
+        """Open one directory of the script."""
+        it, ours, host = self.script.directories[index], self.opening, self.logger
+        stamp = label if self.script.stamped else no_stamp
+        keeping = Keeping(ours.full, ours.compress, ours.max_age_ns, stamp)
+        made = Cyclog(
+            it.path,
+            it.size_bytes,
+            it.count,
+            it.processor,
+            host.chain,
+            keeping,
+            host.sync,
+            self.directory,
+        )
+        host.owners[made] = self
+        return made
+
+    def opened(self) -> None:
+        """Begin to read; after an exception, with what was left then."""
+        self.failures = 0
+        self.phase = Phase.READING
+        self.outlets.put_back(self.texts)
+        self.texts = []
+        self.logger.tell(Kind.OPENED, self.number)
+        if self.then:
+            self.write_out()
+        else:
+            self.go_on()
+
+    # reading
+
+    def readable(self) -> None:
+        """Take one read, or, where that is the last of all, the rest of a line."""
+        if self.phase is Phase.LINE:
+            self.read_line()
+            return
+        try:
+            data = os.read(self.fifo, READ_BYTES)
+        except BlockingIOError:
+            return
+        if data:
+            self.chunk = (data, self.pipe.line, self.pipe.kept)
+            self.go_on()
+        else:
+            self.wind_up(self.end)
+
+    def run(self) -> None:
+        """Run the script over what was read; it is kept until that is done."""
+        if self.chunk:
+            data, self.pipe.line, self.pipe.kept = self.chunk
+            out = self.script.feed(self.pipe, data, time.time_ns())
+            self.put(out)
+            self.chunk = None
+            self.counting.count(data, out.texts[self.script.directories[0].selection])
+            self.counting.show(self.outlets)
+
+    def put(self, out: Output) -> None:
+        """Hand out what a chunk asks for."""
+        if out.alerts:
+            self.logger.stderr.write(out.alerts)
+        self.outlets.put(out)
+
+    def go_on(self) -> None:
+        """Do what can be done now, and see what there is to wait for."""
+        self.run()
+        try:
+            self.outlets.advance()
+            if self.outlets.is_busy():
+                self.wait_for_outlets()
+            elif self.phase is Phase.WRITING:
+                self.written_out()
+            if self.wants_rotation and self.phase is Phase.READING:
+                self.start_rotation()
+        except strerr.Fatal as exc:
+            self.texts = self.outlets.unwritten()
+            self.failed(exc)
+        self.listen()
+
+    def wait_for_outlets(self) -> None:
+        """Come back when something stuck may be tried again, or a processor has ended."""
+        due_ns = self.outlets.due_ns()
+        if due_ns is not None:
+            self.wait_until(due_ns, self.go_on)
+        for log in self.outlets.logs:
+            if log.pid and log.pid not in self.loop.children:
+                self.loop.child(log.pid, self, functools.partial(self.reaped, log))
+
+    def reaped(self, log: Cyclog, wstatus: int) -> None:
+        """Tell a directory that its processor has ended."""
+        log.reaped(wstatus)
+        self.go_on()
+
+    def start_rotation(self) -> None:
+        """Rotate, if all is written."""
+        if not self.outlets.is_blocking():
+            self.wants_rotation = False
+            self.outlets.rotate()
+            self.go_on()
+
+    def written_out(self) -> None:
+        """Close the outlets, as nothing is left to do, and go on with what is to follow."""
+        self.close_outlets()
+        then, self.then = self.then, None
+        if then:
+            then()
+
+    def listen(self) -> None:
+        """Read the pipe if that is the time for it, and else not."""
+        wanted = self.wants_input()
+        if wanted is not self.is_listening:
+            self.is_listening = wanted
+            if wanted:
+                self.loop.read(self.fifo, self, self.readable)
+            else:
+                self.loop.forget(self.fifo)
+
+    def wants_input(self) -> bool:
+        """Say whether to read."""
+        if self.outlets.is_blocking():
+            return False
+        is_reading = self.opening.state is State.READING
+        return self.phase is Phase.LINE or (self.phase is Phase.READING and is_reading)
+
+    def wait(self, delay_ns: int, callback: "Callback") -> None:
+        """Call back after a delay, and at no other moment."""
+        self.wait_until(time.monotonic_ns() + delay_ns, callback)
+
+    def wait_until(self, at_ns: int, callback: "Callback") -> None:
+        """Call back at a moment, and at no other."""
+        if self.timer:
+            self.timer.cancel()
+        self.timer = self.loop.at(at_ns, self, callback)
+
+    # orders
+
+    def become(self, state: State) -> None:
+        """Read, or do not; where the directories are not to be open, close them."""
+        self.opening.state = state
+        if not logcontrol.is_open(state):
+            self.wind_up(self.open)  # which then does nothing
+        elif self.phase is Phase.OPENING:
+            self.open()
+        self.listen()
+
+    def rotate(self) -> None:
+        """Rotate what is not empty."""
+        self.wants_rotation = True
+        if self.phase is not Phase.OPENING:
+            self.go_on()
+
+    def change(self, opening: Opening) -> None:
+        """Go on with other settings."""
+        self.wind_up(functools.partial(self.open_changed, opening))
+
+    def open_changed(self, opening: Opening) -> None:
+        """Open what other settings name."""
+        self.opening = opening
+        self.script = self.logger.parse(opening.words)
+        self.open()
+
+    # the end
+
+    def wind_up(self, then: "Callback") -> None:
+        """Read the rest of the line, write out, close the outlets; then go on."""
+        self.then = then
+        if self.phase is Phase.OPENING and not (self.chunk or any(self.texts)):
+            self.then = None
+            then()
+        elif self.phase is Phase.READING and self.pipe.is_unfinished() and not self.chunk:
+            self.phase = Phase.LINE
+            self.end_timer = self.loop.at(time.monotonic_ns() + LINE_NS, self, self.write_out)
+            self.listen()
+        elif self.phase is Phase.READING:
+            self.write_out()
+
+    def read_line(self) -> None:
+        """Read the rest of the line, and not a byte beyond it."""
+        data = b""
+        with contextlib.suppress(BlockingIOError):
+            while not data.endswith(b"\n") and len(data) < READ_BYTES:
+                byte = os.read(self.fifo, 1)
+                if not byte:
+                    data += b"\n"  # the script's finish() would give it this
+                data += byte
+        if data:
+            self.chunk = (data, self.pipe.line, self.pipe.kept)
+            self.go_on()
+        if not self.pipe.is_unfinished() and not self.chunk:
+            self.write_out()
+
+    def write_out(self) -> None:
+        """Write out all that was read; what is unfinished gets its newline."""
+        if self.end_timer:
+            self.end_timer.cancel()
+        if self.phase in (Phase.READING, Phase.LINE):
+            self.phase = Phase.WRITING
+            self.run()
+            self.put(self.script.finish(self.pipe))
+            self.outlets.finish()
+            self.go_on()
+
+    def give_up(self) -> None:
+        """Wait no longer for what cannot be written; say what is lost by that."""
+        for where, lines, size in self.outlets.losses():
+            self.say(f"giving up {lines} lines, {size} bytes, for {where}")
+            self.counting.lose(lines, size)
+        self.close_outlets()
+        self.end()
+
+    def end(self) -> None:
+        """Let go of everything."""
+        for timer in (self.timer, self.end_timer):
+            if timer:
+                timer.cancel()
+        self.close_outlets()
+        if self.phase is not Phase.OVER:
+            self.phase = Phase.OVER
+            os.close(self.fifo)
+            os.close(self.directory)
+            self.counting.close()
+            self.logger.forget(self)
+
+    def close_outlets(self) -> None:
+        """Close files and directories; the pipe stays ours."""
+        outlets, self.outlets = self.outlets, self.closed_outlets()
+        if self.phase is not Phase.OVER:
+            self.phase = Phase.OPENING
+            self.listen()
+        for log in outlets.logs:
+            self.loop.abandon(log.pid)
+            self.logger.owners.pop(log, None)
+        self.counting.keep(outlets)
+        outlets.close()
+
+    # trouble
+
+    def set_aside(self, where: str) -> None:
+        """Leave the pipe alone for a while, after an exception; what was read is kept."""
+        self.failures += 1
+        delay_ns = min(SECOND_NS << min(self.failures - 1, 6), LONGEST_NS)
+        self.say(f"set aside for {delay_ns // SECOND_NS} s: {where}")
+        if self.phase is not Phase.OPENING:
+            self.texts = self.outlets.unwritten()
+        self.close_outlets()
+        self.wait(delay_ns, self.open)
+
+
+def label() -> bytes:
+    """Give the stamp of a line that begins now."""
+    return tai.label(time.time_ns()) + b" "

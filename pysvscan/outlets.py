@@ -1,0 +1,149 @@
+"""Where one log's lines go: the =files and log directories of its script, all or none open.
+
+What is stuck is said and tried again at growing intervals, and stops only its own log. Nothing here
+waits: whoever calls advance() asks `due_ns` when to call again.
+"""
+
+import contextlib
+import time
+
+from pysvscan.core.script import Output, Script
+from pysvscan.cyclog import Cyclog
+from pysvscan.statusfile import StatusFile
+from pysvscan.stuck import Stuck
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Outlet = Cyclog | StatusFile
+    Say = Callable[[str, BaseException | None], None]
+
+RETRY_NS = 5_000_000_000  # multilog's interval
+LONGEST_NS = 60_000_000_000
+NEWLINE = b"\n"
+
+
+class Outlets:
+    """The files and directories of one log.
+
+    Attributes:
+        every: files, then logs, in the script's order.
+        retries: how often something was stuck.
+        due: of each that is stuck, when to try again (monotonic), and after how long once more.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        open_file: "Callable[[bytes], StatusFile]",
+        open_log: "Callable[[int], Cyclog]",
+        say: "Say",
+    ) -> None:
+        """Open everything; what a crash left is for advance() to mend.
+
+        Args:
+            script: the script.
+            open_file: opens an =file.
+            open_log: opens the directory of this index.
+            say: takes what is stuck, and why.
+
+        Raises:
+            strerr.Fatal: something cannot be opened; nothing is held then.
+        """
+        self.say = say
+        self.files: list[StatusFile] = []
+        self.logs: list[Cyclog] = []
+        self.retries = 0
+        self.due: dict[Outlet, tuple[int, int]] = {}
+        self.selections = [it.selection for it in script.directories]
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            for file in script.files:
+                self.files.append(open_file(file.path))
+            for index in range(len(script.directories)):
+                self.logs.append(open_log(index))
+            undo.pop_all()
+        self.every: list[Outlet] = [*self.files, *self.logs]
+
+    def put(self, out: Output) -> None:
+        """Hand out what a chunk asks for; alerts are the caller's."""
+        for log, selection in zip(self.logs, self.selections, strict=True):
+            if out.texts[selection]:
+                log.put(out.texts[selection])
+        for file, record in zip(self.files, out.shown, strict=True):
+            if record:
+                file.put(record)
+
+    def advance(self) -> None:
+        """Do what can be done now.
+
+        Raises:
+            strerr.Fatal: a directory cannot be taken into use.
+        """
+        for outlet in self.every:
+            if outlet.is_busy() and (not self.due or self.is_due(outlet)):
+                try:
+                    outlet.advance()
+                except Stuck as exc:
+                    self.stick(outlet, exc)
+                else:
+                    self.due.pop(outlet, None)
+
+    def is_due(self, outlet: "Outlet") -> bool:
+        """Say whether an outlet may be tried: it is not stuck, or was so for long enough."""
+        return self.due.get(outlet, (0, 0))[0] <= time.monotonic_ns()
+
+    def stick(self, outlet: "Outlet", exc: Stuck) -> None:
+        """Note that an outlet is stuck."""
+        self.retries += 1
+        gap_ns = self.due.get(outlet, (0, RETRY_NS))[1]
+        self.due[outlet] = (time.monotonic_ns() + gap_ns, min(2 * gap_ns, LONGEST_NS))
+        self.say(str(exc), exc.__cause__)
+
+    def due_ns(self) -> int | None:
+        """Say when something stuck is to be tried again; None: nothing is."""
+        return min((at_ns for at_ns, _ in self.due.values()), default=None)
+
+    def is_busy(self) -> bool:
+        """Say whether anything is left to do."""
+        return any(outlet.is_busy() for outlet in self.every)
+
+    def is_blocking(self) -> bool:
+        """Say whether no more may be read for the present."""
+        return any(file.is_busy() for file in self.files) or any(
+            log.is_blocking() for log in self.logs
+        )
+
+    def rotate(self) -> None:
+        """Rotate what is not empty; for when all is written."""
+        for log in self.logs:
+            if not log.is_empty():
+                log.rotate()
+
+    def finish(self) -> None:
+        """Ask for the clean end: all written, and the directories marked as complete."""
+        for log in self.logs:
+            log.finish()
+
+    def unwritten(self) -> list[bytes]:
+        """Give what each directory has not written."""
+        return [log.unwritten() for log in self.logs]
+
+    def put_back(self, texts: list[bytes]) -> None:
+        """Take what `unwritten` gave; other directories than those get nothing."""
+        for log, text in zip(self.logs, texts, strict=False):
+            if text:
+                log.put(text)
+
+    def losses(self) -> "list[tuple[str, int, int]]":
+        """List what would be lost, were all this closed now: directory, lines, bytes."""
+        left = [(log.name, log.unwritten()) for log in self.logs]
+        return [(name, text.count(NEWLINE), len(text)) for name, text in left if text]
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for file in self.files:
+            file.close()
+        for log in self.logs:
+            log.close()
