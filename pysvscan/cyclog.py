@@ -33,13 +33,16 @@ class Cyclog:
 
     A caller puts text and advances. Then, if the log is_waiting: it goes on after reaped(), for
     the child `pid`, or when Sync.collect() names it; if it raised Stuck: when the caller thinks
-    that it is time. While it is_blocking, no more text should be read for it.
+    that it is time. While it is_blocking, no more text should be read for it. `pid` may be another
+    one after each advance().
 
     Attributes:
         path: as the script names it.
         name: the same, for messages.
         rotations: since it was opened.
-        lost_archives: dropped on a full disk since it was opened; lines: see `losses`.
+        losses: the lines dropped.
+        lost_archives: dropped on a full disk since it was opened.
+        is_stuck: the last thing that it tried failed.
     """
 
     def __init__(
@@ -117,7 +120,8 @@ class Cyclog:
 
     def is_busy(self) -> bool:
         """Say whether anything is left to write or to do."""
-        return self.is_pending() or (self.compressor is not None and self.compressor.is_busy())
+        is_compressing = self.compressor is not None and self.compressor.is_busy()
+        return self.is_stuck or self.is_pending() or is_compressing
 
     def is_blocking(self) -> bool:
         """Say whether to read on would be too much: there is something to be written first."""
@@ -171,6 +175,7 @@ class Cyclog:
         look, current must not be marked as complete.
         """
         self.strand.abandon()
+        self.is_stuck = False
         self.is_abandoned = True
 
     def finish(self) -> None:
@@ -197,6 +202,8 @@ class Cyclog:
 
     def work(self) -> None:
         """Do what the log itself has to do, the compressor aside."""
+        if not self.strand.is_waiting():
+            self.is_stuck = False
         while self.is_pending() and not self.strand.is_waiting():
             try:
                 self.do()
@@ -206,7 +213,6 @@ class Cyclog:
 
     def do(self) -> None:
         """Do one thing."""
-        self.is_stuck = False
         if self.strand.steps:
             self.strand.step()
         elif self.text:
@@ -254,7 +260,7 @@ class Cyclog:
 
     def sift(self, text: bytes) -> bytes:
         """Drop lines while nothing can be written; returns what is to be written."""
-        if self.is_stuck:
+        if self.is_stuck and text:
             self.text, self.at = self.losses.cut(self.unwritten()), 0
             self.losses.drop(text)
             return b""
