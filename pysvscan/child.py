@@ -56,7 +56,10 @@ class Program:
                 self.path,
                 self.argv,
                 chain.env,
-                file_actions=[(os.POSIX_SPAWN_OPEN, *file, 0o644) for file in self.files],
+                file_actions=[
+                    (os.POSIX_SPAWN_CLOSE, directory.lock_fd),
+                    *((os.POSIX_SPAWN_OPEN, *file, 0o644) for file in self.files),
+                ],
                 setsigmask=(),
                 setsigdef=[it for it in strerr.PYTHON_IGNORES if it not in chain.ignored],
             )

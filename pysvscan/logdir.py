@@ -56,7 +56,13 @@ class Logdir:
         return fd
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Let go of the directory.
+
+        Unlocked first: a child that is just being executed has its descriptors a moment longer
+        than posix_spawn takes, and this process may want the directory back at once.
+        """
+        with contextlib.suppress(OSError):
+            fcntl.flock(self.lock_fd, fcntl.LOCK_UN)
         os.close(self.lock_fd)
         os.close(self.fd)
 

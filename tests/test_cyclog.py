@@ -1,18 +1,21 @@
 """One log directory: sizes, names, and what happens where a system call fails."""
 
 import os
+import select
 import signal
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from pysvscan import strerr
+from pysvscan import pathexec, strerr
 from pysvscan.core import tai
+from pysvscan.cyclog import Cyclog
 from pysvscan.keeping import Keeping
 from pysvscan.stuck import Stuck
 from pysvscan.sync import Sync
-from tests.cyclogs import LINES, FailingOs, names, opened, text, use_gzip, work
+from tests.cyclogs import LINES, PATIENCE_S, FailingOs, names, opened, text, use_gzip, wait, work
 from tests.wait import wait_until
 
 WAYS = {
@@ -172,3 +175,102 @@ def test_cyclog_directory_has_one_owner(tmp_path: Path) -> None:
         opened(tmp_path / "d")
     log.close()
     assert wait_until(lambda: opened(tmp_path / "d"))
+
+
+def test_cyclog_path_begins_at_a_descriptor(tmp_path: Path) -> None:
+    """A relative path is relative to at_fd, and the directory may be renamed meanwhile."""
+    chain = pathexec.Chain({})
+    fd = os.open(tmp_path, os.O_RDONLY)
+    log = Cyclog(b"d", 4096, 99, None, chain, at_fd=fd)
+    os.close(fd)
+    (tmp_path / "d").rename(tmp_path / "e")
+    log.put(LINES)
+    assert work(log) == []
+    assert (log.name, text(tmp_path / "e")) == ("d", LINES)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cyclog_closed_lets_go_of_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Done or not, it can be opened again at once; descriptors do not become more."""
+    processor, compress, is_synced = WAYS[way]
+    use_gzip(monkeypatch, tmp_path)
+    sync = Sync() if is_synced else None
+    keeping = Keeping(compress=compress)
+    before = len(os.listdir("/proc/self/fd"))
+    pids: list[int] = []
+    for _ in range(5):
+        log = opened(tmp_path / "d", processor=processor, keeping=keeping, sync=sync)
+        with pytest.raises(strerr.Fatal):
+            opened(tmp_path / "d")
+        log.put(LINES)
+        log.advance()
+        pids += [log.pid] if log.pid else []
+        log.close()
+        assert not log.is_waiting()
+    for pid in pids:
+        os.waitpid(pid, 0)
+    while sync and sync.pending:
+        assert select.select([sync.fd], [], [], PATIENCE_S)[0]
+        assert sync.collect() == []
+    assert len(os.listdir("/proc/self/fd")) == before
+    if sync:
+        sync.close()
+
+
+def test_cyclog_takes_a_line_that_never_ends(tmp_path: Path) -> None:
+    """A line of 100 MB passes in pieces: never is more than one of them in memory."""
+    log = opened(tmp_path / "d", size=16_000_000, count=2)
+    piece = b"x" * 65536
+    tracemalloc.start()
+    for _ in range(1600):
+        log.put(piece)
+        assert work(log) == []
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * len(piece)
+    assert (log.unwritten(), log.text) == (b"", b"")
+    assert log.rotations >= 6
+
+
+def test_cyclog_holds_no_text_that_is_written(tmp_path: Path) -> None:
+    """900 idle logs must not keep 900 reads."""
+    log = opened(tmp_path / "d")
+    log.put(LINES[:700])
+    work(log)
+    assert (log.text, log.is_busy(), log.is_blocking()) == (b"", False, False)
+    assert not log.is_empty()
+
+
+def test_cyclog_waits_for_the_disk_off_the_loop(tmp_path: Path) -> None:
+    """While a file goes to the disk the log blocks its pipe, and nothing else."""
+    sync = Sync()
+    log = opened(tmp_path / "d", sync=sync)
+    log.put(LINES)
+    log.advance()
+    assert (log.is_busy(), log.is_blocking(), log.is_waiting()) == (True, True, True)
+    log.advance()
+    assert names(tmp_path / "d") == []
+    assert work(log) == []
+    assert (log.is_busy(), log.is_blocking(), log.is_waiting()) == (False, False, False)
+    assert text(tmp_path / "d") == LINES
+    sync.close()
+
+
+def test_cyclog_says_what_the_disk_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of a thread's fsync is this log's error, and it is tried again."""
+    sync = Sync()
+    log = opened(tmp_path / "d", sync=sync)
+    failing = FailingOs(failing=("fsync",)).plant(monkeypatch)
+    log.put(LINES)
+    log.advance()
+    wait(log)
+    with pytest.raises(Stuck, match=r"unable to write .*/d/current to disk, pausing") as stuck:
+        log.advance()
+    assert isinstance(stuck.value.__cause__, OSError)
+    assert (log.is_waiting(), log.is_blocking()) == (False, True)
+    failing.failing.clear()
+    assert work(log) == []
+    assert text(tmp_path / "d") == LINES
+    sync.close()
