@@ -1,9 +1,12 @@
 """For the comparisons: the pairs of programs, and the count of what was compared."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests import ram
 from tests.conftest import Installed
 from tests.oracle import runner
 
@@ -17,6 +20,13 @@ def oracle(installed: Installed) -> Callable[[str], runner.Pair]:
         return runner.Pair(name, c, installed.program(name), str(installed.python))
 
     return pair
+
+
+@pytest.fixture
+def ram_path() -> Iterator[Path]:
+    """Give a directory, in memory if possible, for what fsyncs all the time; see ram.py."""
+    with tempfile.TemporaryDirectory(prefix="pysvscan-", dir=ram.directory()) as name:
+        yield Path(name)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

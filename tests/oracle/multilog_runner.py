@@ -6,6 +6,7 @@ where a file ends depends on how the input was cut into reads, in C as well.
 
 import os
 import re
+import select
 import signal
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -115,7 +116,17 @@ def run(program: str, words: Sequence[str | bytes], parts: Iterable[bytes], cwd:
     for part in parts:
         os.write(process.stdin.fileno(), part)
     process.stdin.close()
-    return left(cwd, words, process.wait(STOPPED_S))
+    return left(cwd, words, wait(process))
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a process, as soon as it is there; Popen.wait looks now and then."""
+    held = os.pidfd_open(process.pid)
+    try:
+        assert select.select([held], [], [], STOPPED_S)[0], "a multilog hangs"
+    finally:
+        os.close(held)
+    return process.wait()
 
 
 def run_forked(pair: Pair, words: Sequence[str | bytes], parts: Iterable[bytes], cwd: Path) -> Left:

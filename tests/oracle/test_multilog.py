@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pysvscan import lines
 from pysvscan.core import script, selection
+from tests import ram
 from tests.conftest import ROOT
 from tests.oracle import multilog_runner as runner
 from tests.oracle.runner import Pair, count
@@ -98,7 +99,7 @@ def test_multilog_script_selects_as_c(
     oracle: Oracle, words: list[bytes], data: bytes, sizes: list[int]
 ) -> None:
     """The script alone, in Python and in C, however its input is cut, asks for what C does."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=ram.directory()) as name:
         by_c = runner.run(oracle("multilog").c, words, [data], Path(name, "c"))
     for kind in (selection.Selection, lines.Selection):
         texts, files, alerts = ours_in_process(kind, words, cut(data, sizes))
@@ -120,7 +121,7 @@ def test_multilog_leaves_what_c_leaves(
     pair = oracle("multilog")
     words = [b"n9999", *words] if words[:1] != [b"t"] else [b"t", b"n9999", *words[1:]]
     words = [word for word in words if word != b"n"]
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=ram.directory()) as name:
         for parts in (cut(data, sizes), cut(again, sizes)):
             by_c = runner.run(pair.c, words, parts, Path(name, "c"))
             ours = runner.run_forked(pair, words, parts, Path(name, "ours"))
@@ -158,15 +159,15 @@ STAMPS = re.compile(rb"^(@[0-9a-f]{24} |\d{4}-\d\d-\d\d \S+ )", re.MULTILINE)
 @pytest.mark.parametrize("name", ["smtp", "pop3"])
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
 def test_multilog_mail_filters_keep_what_c_keeps(
-    oracle: Oracle, tmp_path: Path, log: Path, name: str, with_passwords: bool
+    oracle: Oracle, ram_path: Path, log: Path, name: str, with_passwords: bool
 ) -> None:
     """Real logs, with the stamps that they were kept with and without, through the mail filters."""
     pair, words = oracle("multilog"), mail_filter(name, with_passwords)
     assert len(words) > 10
     data = log.read_bytes()
     data += STAMPS.sub(b"", data).replace(b"^M", b"\r")
-    by_c = runner.run(pair.c, words, [data], tmp_path / "c")
-    ours = runner.run(pair.ours, words, [data], tmp_path / "ours")
+    by_c = runner.run(pair.c, words, [data], ram_path / "c")
+    ours = runner.run(pair.ours, words, [data], ram_path / "ours")
     assert ours == by_c
     for seed in ("smtp", "pop3"):
         if log.name == f"{seed}-unfiltered.txt" and seed == name:
@@ -203,7 +204,7 @@ def test_multilog_start_fails_as_c(oracle: Oracle, tmp_path: Path, words: list[s
         process = runner.start(program, words, tmp_path / "w")
         assert process.stdin
         process.stdin.close()
-        code = process.wait(runner.STOPPED_S)
+        code = runner.wait(process)
         names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("w/**/*"))
         results.append((code, runner.stderr(tmp_path / "w"), names))
         (tmp_path / "w.err").unlink()

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,32 +30,59 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return where
 
 
-def run_tests(copy: Path) -> int:
-    """Run the copy's tests on the copy's package, to the first failure."""
-    argv = [sys.executable, "-bb", "-B", "-m", "pytest", "-xq", "-p", "no:cacheprovider", *TESTS]
+RUNNER = """
+import os, sys
+import hypothesis, pytest
+for line in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in range(3):
+            os.dup2(null, fd)
+        os._exit(pytest.main(sys.argv[1:]))
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def run_tests(copy: Path) -> Iterator[Callable[[], int]]:
+    """Give what runs the copy's tests on the copy's package to the first failure: in a fork.
+
+    The interpreter that is forked has imported pytest, which is half of the work.
+    """
+    options = ("-xq", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+    argv = [sys.executable, "-bb", "-B", "-c", RUNNER, *options, *TESTS]
     env = {
         **os.environ,
         "PYTHONPATH": str(copy),
         "HYPOTHESIS_PROFILE": "seek",
         "PYSVSCAN_PURE": "1",  # the bugs are in the Python
     }
-    return subprocess.run(argv, cwd=copy, env=env, capture_output=True, timeout=60).returncode
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(argv, cwd=copy, env=env, bufsize=0, **pipes) as process:  # type: ignore[call-overload]
+
+        def run() -> int:
+            process.stdin.write(b"\n")
+            return int(process.stdout.readline())
+
+        yield run
+        process.stdin.close()
 
 
-def test_mutants_are_ten_and_more_and_the_copy_passes(copy: Path) -> None:
+def test_mutants_are_ten_and_more_and_the_copy_passes(run_tests: Callable[[], int]) -> None:
     """Without a bug the copy's tests pass: what the others find is the bug."""
     assert len(MUTANTS) >= 10
-    assert run_tests(copy) == 0
+    assert run_tests() == 0
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_mutant_is_found(copy: Path, mutant: Mutant) -> None:
+def test_mutant_is_found(copy: Path, run_tests: Callable[[], int], mutant: Mutant) -> None:
     """A test fails where this bug is."""
     file = copy / mutant.path
     source = file.read_text()
     assert source.count(mutant.old) == 1
     file.write_text(source.replace(mutant.old, mutant.new))
     try:
-        assert run_tests(copy) == 1
+        assert run_tests() == 1
     finally:
         file.write_text(source)
