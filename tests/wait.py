@@ -11,14 +11,17 @@ def wait_until(condition: Callable[[], Found], timeout_s: float = 30) -> Found:
     """Call the condition until it is true, and return what it returned.
 
     Args:
-        condition: asked every few milliseconds; what it returns last is part of the failure.
+        condition: asked every few milliseconds, after a while every 20; what it returns last is
+            part of the failure.
         timeout_s: generous: it is reached only where the test fails.
 
     Raises:
         AssertionError: it was never true in all that time.
     """
-    end = time.monotonic() + timeout_s
+    begin = time.monotonic()
+    end = begin + timeout_s
     while not (found := condition()):
-        assert time.monotonic() < end, f"not within {timeout_s} s: {condition}, last {found!r}"
-        time.sleep(0.005)
+        now = time.monotonic()
+        assert now < end, f"not within {timeout_s} s: {condition}, last {found!r}"
+        time.sleep(min(0.02, 0.002 + (now - begin) / 10))
     return found

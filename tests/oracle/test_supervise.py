@@ -108,10 +108,13 @@ def follow_hosted(svscan: str, where: Path, cases: Sequence[Case]) -> list[list[
             return list(pool.map(one, range(len(cases))))
 
 
-def compare(
-    label: str, cases: Sequence[Case], expected: list[list[Look]], got: list[list[Look]]
-) -> None:
-    """Assert that all went as under C, and count."""
+Follow = Callable[[], list[list[Look]]]
+
+
+def compare(label: str, cases: Sequence[Case], by_c: Follow, by_us: Follow) -> None:
+    """Let C and us do it at the same time; assert that all went as under C, and count."""
+    with ThreadPoolExecutor(2) as pool:
+        expected, got = pool.map(lambda follow: follow(), (by_c, by_us))
     for case, ours, theirs in zip(cases, got, expected, strict=True):
         assert ours == theirs, f"{label}: {case.fatal} {case.down} {case.commands!r}: ours, then C"
         count(label, len(ours))
@@ -129,8 +132,12 @@ def test_supervise_obeys_each_byte_in_each_state_as_c(oracle: Oracle, tmp_path: 
         for letter in LETTERS
         if b"x" in before + letter
     ]
-    expected = follow_alone(pair.c, tmp_path / "c", cases)
-    compare("supervise: bytes", cases, expected, follow_alone(pair.ours, tmp_path / "our", cases))
+    compare(
+        "supervise: bytes",
+        cases,
+        lambda: follow_alone(pair.c, tmp_path / "c", cases),
+        lambda: follow_alone(pair.ours, tmp_path / "our", cases),
+    )
 
 
 def test_svscan_hosts_a_service_as_c_supervise(oracle: Oracle, tmp_path: Path) -> None:
@@ -143,9 +150,12 @@ def test_svscan_hosts_a_service_as_c_supervise(oracle: Oracle, tmp_path: Path) -
         if b"x" not in before + letter
     ]
     (tmp_path / "our").mkdir()
-    expected = follow_alone(pair.c, tmp_path / "c", cases)
-    got = follow_hosted(svscan.ours, tmp_path / "our", cases)
-    compare("svscan: bytes to a hosted service", cases, expected, got)
+    compare(
+        "svscan: bytes to a hosted service",
+        cases,
+        lambda: follow_alone(pair.c, tmp_path / "c", cases),
+        lambda: follow_hosted(svscan.ours, tmp_path / "our", cases),
+    )
 
 
 def test_supervise_obeys_random_bytes_as_c(oracle: Oracle, tmp_path: Path) -> None:
@@ -161,13 +171,19 @@ def test_supervise_obeys_random_bytes_as_c(oracle: Oracle, tmp_path: Path) -> No
 
     hosted = [case(b"") for _ in range(300 if DEEP else 30)]
     (tmp_path / "our").mkdir()
-    expected = follow_alone(pair.c, tmp_path / "c", hosted)
-    got = follow_hosted(svscan.ours, tmp_path / "our", hosted)
-    compare(f"svscan: random bytes to a hosted service, SEED={SEED}", hosted, expected, got)
+    compare(
+        f"svscan: random bytes to a hosted service, SEED={SEED}",
+        hosted,
+        lambda: follow_alone(pair.c, tmp_path / "c", hosted),
+        lambda: follow_hosted(svscan.ours, tmp_path / "our", hosted),
+    )
     alone = [case(b"x" + bytes([draw.choice(letters)])) for _ in range(100 if DEEP else 10)]
-    expected = follow_alone(pair.c, tmp_path / "c2", alone)
-    got = follow_alone(pair.ours, tmp_path / "our2", alone)
-    compare(f"supervise: random bytes, SEED={SEED}", alone, expected, got)
+    compare(
+        f"supervise: random bytes, SEED={SEED}",
+        alone,
+        lambda: follow_alone(pair.c, tmp_path / "c2", alone),
+        lambda: follow_alone(pair.ours, tmp_path / "our2", alone),
+    )
 
 
 def drive(svscan: str, programs: dict[str, str], where: Path) -> list[bytes]:
@@ -201,11 +217,9 @@ def test_svscan_is_driven_by_either_svc(oracle: Oracle, tmp_path: Path, commands
     ours = {name: pair.ours for name, pair in pairs.items()}
     for name in ("expected", "got"):
         (tmp_path / name).mkdir()
-    if commands == "c":
-        expected = drive(svscan.c, c, tmp_path / "expected")
-        got = drive(svscan.ours, c, tmp_path / "got")
-    else:
-        expected = drive(svscan.c, c, tmp_path / "expected")
-        got = drive(svscan.c, ours, tmp_path / "got")
+    with ThreadPoolExecutor(2) as pool:
+        by_c = pool.submit(drive, svscan.c, c, tmp_path / "expected")
+        got = drive(svscan.ours, c if commands == "c" else ours, tmp_path / "got")
+        expected = by_c.result()
     assert got == expected
     count(f"svscan: driven by svc ({commands})", len(got))
