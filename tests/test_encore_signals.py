@@ -30,7 +30,7 @@ BATCHES = [
     ("1", ["usr1"], []),  # `+` was another svc's
     ("+h=2", ["h", "usr2"], ["h"]),
     ("+pc", ["c"], ["c"]),
-    ("+" + "=+" * (COMMANDS // 2) + "w", ["winch"], ["winch"]),  # more than one read
+    ("+" * COMMANDS + "w", ["winch"], ["winch"]),  # more than one read
     ("+ud", ["c", "t"], ["c", "t"]),
 ]
 
