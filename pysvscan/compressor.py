@@ -14,7 +14,7 @@ from _signal import SIGKILL
 from pysvscan.child import READ, WRITE, Program
 from pysvscan.core import tai
 from pysvscan.keeping import SUFFIXES
-from pysvscan.stuck import Stuck, pausing
+from pysvscan.stuck import Left, Stuck, pausing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ class Compressor:
         """Do all that can be done now.
 
         Raises:
-            Stuck: a step failed. It will be tried again after the next rotation.
+            Left: a step failed. It will be tried again after the next rotation.
         """
         try:
             while self.strand.steps and not self.strand.is_waiting():
                 self.strand.step()
-        except Stuck:
+        except Stuck as exc:
             self.stop()
-            raise
+            raise Left(str(exc).replace(", pausing", ", leaving it")) from exc.__cause__
 
     def choose(self) -> "list[Step]":
         """Take the oldest archive that is not compressed, and wait for a turn."""

@@ -139,6 +139,7 @@ class Cyclog:
 
         Raises:
             Stuck: a step failed. Try again later.
+            Left: a step of the compressor failed: no reason to pause.
             strerr.Fatal: the directory cannot be taken into use.
         """
         try:

@@ -364,7 +364,8 @@ class LogPipe:
             self.phase = Phase.OPENING
             self.listen()
         for log in outlets.logs:
-            self.loop.abandon(log.pid)
+            if log.pid:  # waited for, or it would stay a zombie
+                self.loop.child(log.pid, self.logger, lambda _: None)
             self.logger.owners.pop(log, None)
         self.counting.keep(outlets)
         outlets.close()

@@ -10,7 +10,7 @@ import time
 from pysvscan.core.script import Output, Script
 from pysvscan.cyclog import Cyclog
 from pysvscan.statusfile import StatusFile
-from pysvscan.stuck import Stuck
+from pysvscan.stuck import Left, Stuck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,11 +84,18 @@ class Outlets:
         for outlet in self.every:
             if outlet.is_busy() and (not self.due or self.is_due(outlet)):
                 try:
-                    outlet.advance()
+                    self.advance_one(outlet)
                 except Stuck as exc:
                     self.stick(outlet, exc)
                 else:
                     self.due.pop(outlet, None)
+
+    def advance_one(self, outlet: "Outlet") -> None:
+        """Advance an outlet; what it can do without is said, and no reason to wait."""
+        try:
+            outlet.advance()
+        except Left as exc:
+            self.say(str(exc), exc.__cause__)
 
     def is_due(self, outlet: "Outlet") -> bool:
         """Say whether an outlet may be tried: it is not stuck, or was so for long enough."""

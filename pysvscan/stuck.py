@@ -16,6 +16,10 @@ class Stuck(Exception):
     """A step failed: "unable to VERB OBJECT, pausing"; the next advance() takes it again."""
 
 
+class Left(Stuck):
+    """A step failed that nobody waits for, and is left: the log itself goes on at once."""
+
+
 @contextlib.contextmanager
 def pausing(message: str) -> "Iterator[None]":
     """Turn a failed system call into Stuck."""
