@@ -14,12 +14,13 @@ def run(name: str, words: list[str], chain: pathexec.Chain | None = None) -> "No
     """Run the command of this name with these words, and exit.
 
     Args:
-        name: a command of `commands.NAMES`, or "pysvscan", whose first word then is one.
+        name: a command of `commands.NAMES`, or "pysvscan", whose first word then is one,
+            or one of `commands.TOOLS`.
         words: its arguments, as in sys.argv[1:].
         chain: of the commands before it; None: it is the first.
     """
     if name == "pysvscan":
-        if words and words[0] in commands.NAMES:
+        if words and words[0] in commands.NAMES | commands.TOOLS:
             name, words = words[0], words[1:]
         else:
             about(words)
@@ -38,7 +39,7 @@ def command(name: str) -> "strerr.Command":
 
 def about(words: list[str]) -> "NoReturn":
     """Say version or usage, and exit."""
-    names = " ".join(sorted(commands.NAMES))
+    names = " ".join(sorted(commands.NAMES | commands.TOOLS))
     if words == ["--version"]:
         os.write(1, f"pysvscan {__version__}\n".encode())
         os._exit(0)

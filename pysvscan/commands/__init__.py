@@ -17,3 +17,5 @@ NAMES = frozenset(
         "tai64nlocal",
     )
 )
+# Only as `pysvscan NAME`: what daemontools has not, and no run file calls.
+TOOLS = frozenset(("logrun",))

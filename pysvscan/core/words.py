@@ -53,6 +53,11 @@ def split(text: bytes) -> list[bytes]:
     return words if word is None else [*words, word]
 
 
+def is_one_line(text: bytes) -> bool:
+    """Say whether no newline, outside quotes and not escaped, parts text that `split` takes."""
+    return all(b"\n" not in (piece["blank"] or b"") for piece in PIECE.finditer(text.strip()))
+
+
 def add(word: bytes | None, found: re.Match[bytes]) -> bytes | None:
     """Add a piece to the word that it belongs to; a backslash and a newline are nothing."""
     if found["escaped"] == b"\n":

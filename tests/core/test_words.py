@@ -82,3 +82,18 @@ def test_join_leaves_plain_words_alone() -> None:
     """A quoted script stays readable."""
     script = [b"t", b"s1000000", b"-*", b"+*tcp*", b"it's", b"", b"./main"]
     assert words.join(script) == b"t s1000000 '-*' '+*tcp*' 'it'\\''s' '' ./main"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"a b\n", True),
+        (b"\na 'b\nc' \"d\ne\" \\\n f", True),
+        (b"a\nb", False),
+        (b"a \n\t b", False),
+        (b"a\\\\\nb", False),
+    ],
+)
+def test_is_one_line_looks_outside_quotes(text: bytes, expected: bool) -> None:
+    """A newline in quotes, after a backslash, or at an end parts nothing."""
+    assert words.is_one_line(text) is expected

@@ -34,7 +34,7 @@ def is_comparable(text: bytes) -> bool:
         words.split(text)
     except WordsError:
         return False
-    return all(b"\n" not in (found["blank"] or b"") for found in words.PIECE.finditer(text))
+    return words.is_one_line(text)
 
 
 def test_split_and_join_as_a_shell() -> None:
