@@ -15,8 +15,24 @@ from pysvscan.core.status import BYTES, Status, unpack
 from tests.wait import wait_until
 
 OURS = (sys.executable, "-I", "-m", "pysvscan")
+# Ours in a hurry: what it does by itself now and then, it does five or ten times as often.
+HURRY = """
+import sys
+from pysvscan import stopping, svscan
+from pysvscan.core import restart
+svscan.TICK_NS //= 5
+restart.RETRY_NS //= 5
+stopping.WAITING_NS //= 10
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
 SLEEP = "exec sleep 1000"
 LOGGER = "exec multilog ./main"
+
+
+def hurried(python: str = sys.executable) -> tuple[str, ...]:
+    """Name the program that is ours in a hurry, run by an interpreter."""
+    return (python, "-I", "-c", HURRY)
 
 
 def executable(path: Path, lines: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pysvscan.core import identity
+from pysvscan import svscan
+from pysvscan.core import identity, restart
 from tests import scan
 from tests.scan import (
     LOGGER,
@@ -35,8 +36,17 @@ pytestmark = pytest.mark.slow
 def running(tmp_path: Path) -> Iterator[Scan]:
     """Run svscan with three services; the two good ones keep their processes."""
     path = tmp_path / "service"
-    with scanning(path, "one", "good", "fine") as found, untouched(found, "good", "fine"):
+    names = ("one", "good", "fine")
+    with (
+        scanning(path, *names, program=scan.hurried()) as found,
+        untouched(found, "good", "fine"),
+    ):
         yield found
+
+
+def test_looks_are_as_often_as_those_of_c() -> None:
+    """Every 5 s where something is amiss, which the tests here do not wait for."""
+    assert (svscan.TICK_NS, restart.RETRY_NS) == (5 * 10**9, 5 * 10**9)
 
 
 # gone, renamed, replaced
@@ -394,7 +404,7 @@ def test_svscan_that_was_killed_finds_all_again(tmp_path: Path) -> None:
 
 
 def test_tick_finds_new_directories_without_inotify(tmp_path: Path) -> None:
-    """With no inotify instance left: said once, and found at the next tick of 5 s."""
+    """With no inotify instance left: said once, and found at the next tick."""
     program = (*scan.OURS[:2], "-c", WITHOUT_INOTIFY)
     with scanning(tmp_path / "service", "good", program=program) as found:
         with untouched(found, "good"):
@@ -408,7 +418,8 @@ def test_tick_finds_new_directories_without_inotify(tmp_path: Path) -> None:
 
 WITHOUT_INOTIFY = """
 import sys
-from pysvscan import watch
+from pysvscan import svscan, watch
+svscan.TICK_NS //= 5
 def none(self):
     raise OSError(watch.REASONS[24])
 watch.Watch.open = none

@@ -29,6 +29,7 @@ from tests.scan import (
     scanning,
     service,
     untouched,
+    wait_started,
     wait_up,
 )
 from tests.wait import wait_until
@@ -40,7 +41,11 @@ pytestmark = pytest.mark.slow
 def running(tmp_path: Path) -> Iterator[Scan]:
     """Run svscan with three services; the two good ones keep their processes."""
     path = tmp_path / "service"
-    with scanning(path, "one", "good", "fine") as found, untouched(found, "good", "fine"):
+    names = ("one", "good", "fine")
+    with (
+        scanning(path, *names, program=scan.hurried()) as found,
+        untouched(found, "good", "fine"),
+    ):
         yield found
 
 
@@ -94,7 +99,7 @@ def test_supervise_of_another_account_is_said_once(installed: Installed, nobody_
     service(path / "good")
     for directory in (nobody_path, path, path / "one", path / "good"):
         shutil.chown(directory, "nobody")
-    program = (str(installed.python), "-I", "-m", "pysvscan")
+    program = scan.hurried(str(installed.python))
     account = {"user": "nobody", "group": "nogroup", "extra_groups": ()}
     with scanning(path, program=program, **account) as running, untouched(running, "good"):
         line = "supervise: fatal: unable to acquire one/supervise/lock: access denied"
@@ -269,7 +274,7 @@ def test_status_of_any_size_is_no_matter(running: Scan, tmp_path: Path, size: in
     (new / "supervise/status").write_bytes(b"\xff" * size)
     link(running, new)
     wait_until(lambda: (new / "supervise/status").stat().st_size == 18)
-    wait_up(new)
+    wait_started(new)
     before = pid(new)
     running.process.kill()
     running.process.wait()

@@ -18,6 +18,7 @@ from tests.scan import (
     OURS,
     Scan,
     command,
+    hurried,
     pid,
     scanning,
     service,
@@ -168,7 +169,7 @@ def can_unshare() -> None:
 def test_inotify_used_up(tmp_path: Path, watches: int, what: str) -> None:
     """Said once, and all is found nevertheless: a new directory, one that is made whole."""
     line = f"unable to {what}, looking every 5 s: fs.inotify.max_user_watches is reached"
-    program = (*in_namespace(watches), *OURS)
+    program = (*in_namespace(watches), *hurried())
     with scanning(tmp_path / "service", "good", program=program) as running:
         with untouched(running, "good"):
             (running.path / "new").mkdir()
@@ -188,7 +189,7 @@ def test_inotify_is_used_again_when_it_can_be_had(installed: Installed, nobody_p
     for where in (nobody_path, path, path / "good"):
         os.chown(where, USER, USER)
     account: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": ()}
-    program = (str(installed.python), "-I", "-m", "pysvscan")
+    program = hurried(str(installed.python))
     with subprocess.Popen(
         [sys.executable, "-I", "-c", HOG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **account
     ) as hog:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,8 @@ def test_stop_waits_for_a_service_and_says_so(
 ) -> None:
     """A service that ignores TERM is waited for, by name, and not killed; others are gone."""
     tmp, settings = account
+    assert stopping.WAITING_NS == 10 * 10**9
+    settings["program"] = scan.hurried(settings.get("program", (sys.executable,))[0])
     stubborn = service(tmp / "service/stubborn", "trap '' TERM; exec sleep 1000")
     service(tmp / "service/good")
     running = ending.start(tmp / "service", **settings)

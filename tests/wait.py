@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def wait_until(condition: Callable[[], Found], timeout_s: float = 30) -> Found:
+def wait_until(condition: Callable[[], Found], timeout_s: float = 60) -> Found:
     """Call the condition until it is true, and return what it returned.
 
     Args:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import scan
-from tests.scan import Scan, command, is_supervised, wait_up
+from tests.scan import Scan, command, is_supervised, wait_started, wait_up
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,9 @@ class Logged:
         self.total = 0
         (self.path / "wanted").write_text("0\n")
         self.scan = Scan(where)
-        self.main, self.log = wait_up(self.path), wait_up(self.path / "log")
+        wait_started(self.path, "run")
+        wait_started(self.path / "log", "cat")
+        self.main, self.log = scan.pid(self.path), scan.pid(self.path / "log")
 
     def write(self, lines: int = 10) -> None:
         """Have lines written into the pipe, and wait until they are."""
