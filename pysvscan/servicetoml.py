@@ -4,6 +4,7 @@ A file that is a link is followed, so that services may share one; what is no pl
 without waiting for it.
 """
 
+import functools
 import os
 import stat
 import tomllib
@@ -35,7 +36,7 @@ def read(directory: int, label: bytes) -> Settings:
     except OSError as exc:
         raise Fatal(f"unable to read {path}") from exc
     try:
-        return settings.parse(parse(data), os.geteuid() == 0)
+        return check(data, os.geteuid() == 0)
     except settings.SettingsError as exc:
         raise Fatal(f"{path}: {exc}") from None
 
@@ -49,6 +50,12 @@ def read_bytes(directory: int) -> bytes:
         return os.read(fd, MAX_BYTES + 1)
     finally:
         os.close(fd)
+
+
+@functools.lru_cache(maxsize=64)
+def check(data: bytes, is_root: bool) -> Settings:
+    """Parse and check; many services of a host have the same file, and then share its Settings."""
+    return settings.parse(parse(data), is_root)
 
 
 def parse(data: bytes) -> dict[str, object]:

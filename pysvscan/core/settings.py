@@ -31,7 +31,6 @@ class Log:
 
     Attributes:
         words: the multilog script, word by word.
-        script: the same, parsed.
         user: the logger's account; None: that of svscan, which then is not root.
         stderr: take the service's stderr, too.
         stdout: copy what is selected to svscan's stdout.
@@ -46,7 +45,6 @@ class Log:
         "full",
         "max_age_ns",
         "own",
-        "script",
         "stderr",
         "stdout",
         "user",
@@ -66,7 +64,6 @@ class Log:
         own: bool = False,
     ) -> None:
         self.words = words
-        self.script = script.parse(list(words))
         self.user = user
         self.stderr = stderr
         self.stdout = stdout
@@ -75,9 +72,14 @@ class Log:
         self.max_age_ns = max_age_ns
         self.own = own
 
+    @property
+    def script(self) -> script.Script:
+        """The script, parsed anew: who runs it keeps it, svscan need not keep 900 of them."""
+        return script.parse(list(self.words))
+
     def values(self) -> tuple[object, ...]:
-        """List what makes two of them equal: all but the parsed script, which the words decide."""
-        return tuple(getattr(self, name) for name in self.__slots__ if name != "script")
+        """List what makes two of them equal."""
+        return tuple(getattr(self, name) for name in self.__slots__)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Log) and self.values() == other.values()
@@ -147,13 +149,13 @@ def check_together(log: Log, is_root: bool) -> None:
     """Check what no key can say alone."""
     if log.user is None and is_root:
         raise SettingsError('log.user: missing; svscan is root, and even "root" must be said')
-    processors = [it.processor for it in log.script.directories if it.processor is not None]
-    if log.compress and processors:
-        action = show_word(b"!" + processors[0])
-        raise SettingsError(
-            f'log.compress: "{log.compress}" and the processor {action} of log.script: '
-            "only one can have an archive"
-        )
+    processors = [it.processor for it in log.script.directories] if log.compress else []
+    for processor in processors:
+        if processor is not None:
+            raise SettingsError(
+                f'log.compress: "{log.compress}" and the processor {show_word(b"!" + processor)} '
+                "of log.script: only one can have an archive"
+            )
 
 
 def read_script(key: str, value: object) -> tuple[bytes, ...]:

@@ -177,7 +177,10 @@ def test_settings_are_values() -> None:
     assert hash(parse("[log]\nscript = './main'")) == hash(Settings(Log(MAIN)))
     assert parse("[log]\nscript = './main'") != parse("[log]\nscript = './other'")
     assert Settings() != Settings(Log(MAIN))
-    assert len({log(toml) for toml in ("", "own = true", "user = 'x'", "max_age = '1d'")}) == 4
+    others = (
+        "user='x'|stderr=true|stdout=true|full='drop-lines'|compress='gzip'|max_age='1d'|own=true"
+    )
+    assert len({log(toml) for toml in ("", *others.split("|"))}) == 8
     assert Log(MAIN) != MAIN
     assert Settings() != b""
 
