@@ -4,6 +4,7 @@ Not tested: a weakly ordered processor; the checksum is for that, too.
 """
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -27,6 +28,15 @@ def directory(tmp_path: Path) -> Iterator[int]:
     os.close(fd)
 
 
+@pytest.fixture(params=["mapped", "written"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give each file system's way; which one it is depends on where the tests run."""
+    monkeypatch.setattr(
+        counters, "is_overwritten_in_place", lambda _device: request.param == "mapped"
+    )
+    return str(request.param)
+
+
 def open_counters(directory: int, now_ns: int) -> Counters:
     """Open the counters as a logger does."""
     fd = counters.open_file(directory, PATH, b"x/" + PATH)
@@ -36,8 +46,9 @@ def open_counters(directory: int, now_ns: int) -> Counters:
         os.close(fd)
 
 
-def test_counters_go_on(directory: int) -> None:
+def test_counters_go_on(directory: int, way: str) -> None:
     """The next logger counts on from where the last one was, since the same moment."""
+    open_descriptors = os.listdir("/proc/self/fd")
     first = open_counters(directory, 5)
     first.counts.lines_in += 3
     assert counters.read(directory, PATH).values() == (*[0] * 8, 5)
@@ -48,7 +59,9 @@ def test_counters_go_on(directory: int) -> None:
     second.close()
     found = counters.read(directory, PATH)
     assert (found.lines_in, found.since_ns) == (4, 5)
-    first.map.close()
+    first.close()
+    assert os.listdir("/proc/self/fd") == open_descriptors
+    assert (first.map is None) == (way == "written")
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 10, b"x" * BYTES], ids=["empty", "short", "rubbish"])
@@ -58,6 +71,21 @@ def test_counters_begin_anew_after_rubbish(tmp_path: Path, directory: int, data:
     open_counters(directory, 9).close()
     assert counters.read(directory, PATH).since_ns == 9
     assert (tmp_path / "counters").stat().st_size == BYTES
+
+
+def test_write_survives_a_full_disk(directory: int, way: str) -> None:
+    """Whatever refuses the write of a count, the logger goes on; it is seen with the next one."""
+    them = open_counters(directory, 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        them.counts.retries += 1
+        them.write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert counters.read(directory, PATH).retries == (way == "mapped")
+    them.close()
+    assert counters.read(directory, PATH).retries == 1
 
 
 def test_open_file_refuses_what_is_not_ours(tmp_path: Path, directory: int) -> None:
@@ -83,6 +111,8 @@ def test_read_of_no_counters(tmp_path: Path, directory: int) -> None:
 WRITER = """
 import os, sys
 from pysvscan.counters import Counters
+from pysvscan import counters
+counters.is_overwritten_in_place = lambda device: sys.argv[2] == "mapped"
 them = Counters(os.open(sys.argv[1], os.O_RDWR), 1)
 counts = them.counts
 while True:
@@ -93,10 +123,10 @@ while True:
 """
 
 
-def test_read_is_never_torn(tmp_path: Path, directory: int) -> None:
+def test_read_is_never_torn(tmp_path: Path, directory: int, way: str) -> None:
     """All numbers are of one moment, while a logger counts, and after it was killed at it."""
     open_counters(directory, 1).close()
-    words = [sys.executable, "-c", WRITER, str(tmp_path / "counters")]
+    words = [sys.executable, "-c", WRITER, str(tmp_path / "counters"), way]
     seen, last = set(), 0
     with subprocess.Popen(words) as writer:
         try:
