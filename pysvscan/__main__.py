@@ -25,7 +25,9 @@ def run(name: str, words: list[str], chain: pathexec.Chain | None = None) -> "No
         else:
             about(words)
     argv = [os.fsencode(word) for word in (name, *words)]
-    strerr.main(name, command(name), argv, chain or pathexec.given())
+    if chain:
+        chain.call(name, argv)
+    strerr.main(name, command(name), argv, pathexec.given())
 
 
 def command(name: str) -> "strerr.Command":

@@ -29,7 +29,7 @@ class Chain:
         path: where the next program is looked for: the PATH that this command was given. One that
             envdir sets is for later programs: C searches by environ, not by what it will hand on.
         ignored: of the signals that Python ignores, those that were ignored when we started.
-        limits: (resource, soft limit) pairs of softlimit, set right before the last exec.
+        limits: (resource, soft limit) pairs of softlimit, for the last exec; see limits.py.
     """
 
     def __init__(self, env: dict[bytes, bytes], ignored: frozenset[int] = frozenset()) -> None:
@@ -75,20 +75,55 @@ class Chain:
             from pysvscan.__main__ import run
 
             run(name, [os.fsdecode(word) for word in argv[1:]], self)
-        strerr.main(name, load(name), argv, self)
+        command = load(name)
+        if self.limits and name not in commands.CHAINING:
+            from pysvscan import limits
+
+            limits.keep_alive(name, self.limits)
+        strerr.main(name, command, argv, self)
+
+    def execute(self, argv: list[bytes]) -> "NoReturn":
+        """Become one of our commands in a new image; it has those of `limits` that we have.
+
+        Raises:
+            strerr.Fatal: it cannot be run.
+        """
+        self.limits = []
+        try:
+            self.become(scripts_directory() + b"/" + argv[0], argv)
+        except OSError as exc:
+            raise strerr.Fatal(f"unable to run {strerr.name(argv[0])}") from exc
 
     def become(self, path: bytes, argv: list[bytes]) -> "NoReturn":
         """Execute a file.
 
         Raises:
-            OSError: it cannot be executed; limits and signals are by then those it was to get.
+            OSError: it cannot be executed; signals are by then those it was to get.
         """
         if not argv[0]:  # the directories of PATH themselves; Python does not even try
             raise PermissionError(errno.EACCES, "")
         strerr.restore_signals(self.ignored)
         if self.limits:
-            set_limits(self.limits)
+            self.become_limited(path, argv)
         os.execve(path, argv, self.env)
+
+    def become_limited(self, path: bytes, argv: list[bytes]) -> "NoReturn":
+        """Execute a file under the limits; if it fails, we need our memory back.
+
+        Raises:
+            OSError: it cannot be executed.
+        """
+        from pysvscan import limits  # only where softlimit was in the chain
+
+        held = limits.reserve([*argv, *self.env, *self.env.values()])
+        before = limits.set_soft(self.limits)
+        try:
+            os.execve(path, argv, self.env)
+        except MemoryError:
+            raise OSError(errno.ENOMEM, "") from None
+        finally:
+            limits.set_soft(before)
+            del held
 
 
 def candidates(prog: bytes, path: bytes) -> list[bytes]:
@@ -131,16 +166,6 @@ def load(name: str) -> "strerr.Command":
         raise strerr.Fatal(f"unable to import {name} from {where} as uid {os.geteuid()}") from exc
     main: strerr.Command = module.main
     return main
-
-
-def set_limits(limits: list[tuple[int, int]]) -> None:
-    """Lower the soft limits, clamped to the hard ones."""
-    import resource  # only where softlimit was in the chain
-
-    for which, soft in limits:
-        hard = resource.getrlimit(which)[1]
-        wanted = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
-        resource.setrlimit(which, (wanted, hard))
 
 
 def given() -> Chain:

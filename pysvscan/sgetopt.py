@@ -28,6 +28,20 @@ def parse(
     Raises:
         OptionError: "illegal option -- X" or "option requires an argument -- X".
     """
+    options, rest, error = parse_until(words, letters, with_argument)
+    if error:
+        raise OptionError(error)
+    return options, rest
+
+
+def parse_until(
+    words: list[bytes], letters: bytes, with_argument: bytes = b""
+) -> tuple[list[tuple[bytes, bytes]], list[bytes], str]:
+    """Parse as `parse` does, up to the first error, for who looks at the options before it first.
+
+    Returns:
+        Pairs and words as from `parse`, and what is wrong, or nothing.
+    """
     options: list[tuple[bytes, bytes]] = []
     at = 0
     while at < len(words) and len(words[at]) > 1 and words[at].startswith(b"-"):
@@ -41,11 +55,11 @@ def parse(
                 options.append((letter, b""))
             elif letter in with_argument:
                 if not cluster and at == len(words):
-                    raise OptionError(f"option requires an argument -- {os.fsdecode(letter)}")
+                    return options, [], f"option requires an argument -- {os.fsdecode(letter)}"
                 if not cluster:
                     cluster, at = words[at], at + 1
                 options.append((letter, cluster))
                 cluster = b""
             else:
-                raise OptionError(f"illegal option -- {os.fsdecode(letter)}")
-    return options, words[at:]
+                return options, [], f"illegal option -- {os.fsdecode(letter)}"
+    return options, words[at:], ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysvscan import pathexec
+from pysvscan import commands, pathexec
 from pysvscan.pathexec import Chain, candidates, ignored_signals, parse_environment
 from tests.conftest import Installed
 from tests.oracle.runner import environment, run
@@ -98,14 +98,18 @@ def traced(argv: list[str], cwd: Path) -> list[str]:
     return re.findall(r'execve\("([^"]+)"', log.read_text())
 
 
+OURS = {*commands.CHAINING, "pysvscan"}
+
+
 @pytest.mark.root
 def test_chain_starts_one_interpreter(installed: Installed, tmp_path: Path) -> None:
-    """`envdir env envdir env setuidgid root pysvscan setuidgid root env` is one interpreter."""
+    """All that run a child, one twice, one as `pysvscan NAME`, are one interpreter."""
     (tmp_path / "env").mkdir()
-    commands = [installed.program("envdir"), "env", installed.program("envdir"), "env"]
-    commands += [installed.program("setuidgid"), "root"]
-    commands += [installed.program("pysvscan"), "setuidgid", "root"]
-    files = traced([*commands, "/usr/bin/env"], tmp_path)
+    chain = "envdir env envdir env envuidgid root setuidgid root softlimit -m 3000000 "
+    chain += "setlock -n l pgrphack fghack pysvscan"
+    programs = [installed.program(it) if it in OURS else it for it in chain.split()]
+    programs += ["setuidgid", "root"]
+    files = traced([*programs, "/usr/bin/env"], tmp_path)
     assert [Path(file).name for file in files] == ["envdir", "base64", "python", "env"]
 
 

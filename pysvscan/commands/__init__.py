@@ -4,13 +4,20 @@ NAMES = frozenset(
     (
         "envdir",
         "envini",
+        "envuidgid",
+        "fghack",
         "multilog",
+        "pgrphack",
+        "readproctitle",
+        "setlock",
         "setuidgid",
         "setuser",
+        "softlimit",
         "supervise",
         "svc",
         "svok",
         "svscan",
+        "svscanboot",
         "svstat",
         "svup",
         "tai64n",
@@ -19,3 +26,18 @@ NAMES = frozenset(
 )
 # Only as `pysvscan NAME`: what daemontools has not, and no run file calls.
 TOOLS = frozenset(("logrun",))
+
+# What runs a program after it; the others end a chain.
+CHAINING = frozenset(
+    (
+        "envdir",
+        "envini",
+        "envuidgid",
+        "fghack",
+        "pgrphack",
+        "setlock",
+        "setuidgid",
+        "setuser",
+        "softlimit",
+    )
+)

@@ -206,9 +206,9 @@ DEVIATIONS = (
         source="multilog.c flushread(): r <= 0",
     ),
     Deviation(
-        name="multilog-softlimit",
-        what="softlimit -a -d -l -m -s in the same chain do not apply to multilog, with a "
-        "warning; its processor gets them",
+        name="softlimit-ours",
+        what="softlimit -a -d -l -m -s do not apply to a command of ours at the end of the chain, "
+        "with a warning; multilog's processor gets them",
         why="an interpreter does not fit into what a C program is given",
         source="softlimit.c; pathexec.py",
     ),
@@ -237,5 +237,13 @@ DEVIATIONS = (
         "account",
         why="daemontools-encore's users rely on it",
         source="setuidgid.c main(): no options",
+    ),
+    Deviation(
+        name="svscanboot-services-stay",
+        what="svscanboot does not begin with svc -dx, and becomes svscan, in a session of its own; "
+        "a directory may be named: without, it takes /service or else /etc/service",
+        why="services that outlived their svscan were ended at its restart; init saw svscan's end "
+        "only when all services had closed their stderr",
+        source="svscanboot.sh",
     ),
 )

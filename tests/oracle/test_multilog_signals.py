@@ -4,13 +4,11 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.oracle import multilog_runner as runner
 from tests.oracle.runner import Pair, count, environment
 from tests.wait import wait_until
@@ -366,29 +364,3 @@ def test_multilog_waits_for_a_nonblocking_pipe(start: Start, which: str) -> None
         wait_until(lambda: it.text() == b"a\nb\n")
     else:
         assert it.wait() == 0
-
-
-CHAIN = """
-import os, resource, sys
-from pysvscan import pathexec
-from pysvscan.commands import multilog
-chain = pathexec.Chain(dict(os.environb))
-limits = {resource.RLIMIT_DATA: 3000000, resource.RLIMIT_AS: 3000000, resource.RLIMIT_NOFILE: 20}
-chain.limits = list(limits.items())
-os.write(1, b"%d" % multilog.main([b"multilog", b"./d"], chain))
-os.write(1, b" %d" % resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-"""
-
-
-@pytest.mark.deviation("multilog-softlimit")
-def test_multilog_ignores_limits_on_memory(tmp_path: Path) -> None:
-    """In a chain after softlimit -m: said, and logged all the same; other limits are applied."""
-    result = subprocess.run(
-        [sys.executable, "-c", CHAIN],
-        cwd=tmp_path,
-        input=b"a\n",
-        capture_output=True,
-        env=environment(PYTHONPATH=str(ROOT)),
-    )
-    assert result.stderr == b"multilog: warning: ignoring softlimit on data, address space\n"
-    assert (result.stdout, runner.text(tmp_path / "d")) == (b"0 20", b"a\n")
