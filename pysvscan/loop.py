@@ -8,6 +8,7 @@ Each callback belongs to an owner, and is called through `boundary`: svscan's ca
 raises and sets that owner aside, so that one bad service stays one bad service.
 """
 
+import contextlib
 import functools
 import heapq
 import itertools
@@ -79,22 +80,51 @@ class Loop:
         heapq.heappush(self.deadlines, (at_ns, next(self.sequence), deadline))
         return deadline
 
-    def child(self, pid: int, owner: object, callback: Callable[[int], None]) -> None:
+    def child(
+        self, pid: int, owner: object, callback: Callable[[int], None], pidfd: int = -1
+    ) -> int:
         """Call back with the wait status when this child has died; a later call takes its place.
 
         By pidfd, not SIGCHLD: wait for any child looks at each one, and with 1,800 of them that
         would be most of a restart's time.
 
+        Args:
+            pid: of the child.
+            owner: who answers for the callback.
+            callback: to be called.
+            pidfd: of the child, if the caller has one already; ours from now on.
+
+        Returns:
+            Its pidfd, ours.
+
         Raises:
             OSError: no descriptor is left.
         """
-        if pid in self.children:
-            pidfd = self.children[pid][0]
+        if pid not in self.children:
+            held = os.pidfd_open(pid) if pidfd < 0 else pidfd
+            try:
+                self.epoll.register(held, select.EPOLLIN)
+            except OSError:
+                os.close(held)
+                raise
+            self.pidfds[held] = pid
         else:
-            pidfd = os.pidfd_open(pid)
-            self.epoll.register(pidfd, select.EPOLLIN)
-            self.pidfds[pidfd] = pid
-        self.children[pid] = (pidfd, owner, callback)
+            held = self.children[pid][0]
+        self.children[pid] = (held, owner, callback)
+        return held
+
+    def drop(self, pid: int) -> None:
+        """Wait for a child whose death is no matter of anybody's; there may be no descriptor."""
+        try:
+            self.child(pid, None, lambda _: None)
+        except OSError:
+            self.at(time.monotonic_ns() + SECOND_NS, None, lambda: self.look_for(pid))
+
+    def look_for(self, pid: int) -> None:
+        """Wait for a dropped child by its number."""
+        with contextlib.suppress(ChildProcessError):
+            if not os.waitpid(pid, os.WNOHANG)[0]:
+                self.drop(pid)
 
     def abandon(self, pid: int) -> None:
         """Wait for a child no more."""

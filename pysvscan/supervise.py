@@ -20,8 +20,9 @@ from pysvscan.core.status import Status
 from pysvscan.files import Files
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import Pidfd, is_dead
-from pysvscan.starter import Starter, Waiting
+from pysvscan.starter import Starter
 from pysvscan.strerr import Fatal, name
+from pysvscan.waiting import Streams, Waiting
 
 WANTS = {Action.WANT_UP: b"u", Action.WANT_DOWN: b"d", Action.WANT_ONCE: b"\0"}
 SIGNALS = {
@@ -38,7 +39,6 @@ SIGNALS = {
     Action.WINCH: signal.SIGWINCH,
 }
 COMMANDS = 32  # served in one turn: all that one svc sends, and no more of what floods a control
-NOT_RUN = (126, 127)  # what a shell exits with where it could not execute; a run may as well
 
 Report = Callable[[str, str, BaseException | None], None]  # label ("warning"), message, cause
 
@@ -50,7 +50,8 @@ class Supervise:
         directory: its descriptor, the caller's.
         label: the directory's name, for messages only.
         owner: who answers for exceptions here; see loop.py.
-        stdin, stdout: descriptors of the log FIFO, opened afresh at each start; -1 for our own.
+        stdin, stdout, stderr: descriptors of the log FIFO, opened afresh at each start; -1 for our
+            own.
         pid: 0 means down.
         pidfd: held only for a process that we took over; -1 for a child of ours.
         since_ns: wall clock at the last start or death.
@@ -75,7 +76,7 @@ class Supervise:
         self.label = label
         self.owner = owner or self
         self.files = Files(directory, label)
-        self.stdin = self.stdout = -1
+        self.stdin = self.stdout = self.stderr = -1
         self.state = State.DOWN
         self.pid = 0
         self.pidfd = -1
@@ -87,7 +88,7 @@ class Supervise:
         self.failures = 0
         self.is_doubtful = False  # whether the last start ended as where a shell cannot execute
         self.timer: Deadline | None = None
-        self.exec_error = -1  # the slow road's report, until it is read
+        self.started: Waiting | None = None  # the process, as it waited; None: not of our making
         self.is_announced = True
         self.announced_want = b""
         self.is_unwritable = False  # the status, as we said already
@@ -165,7 +166,7 @@ class Supervise:
             self.close_pidfd()
         elif self.pid:
             self.loop.abandon(self.pid)
-        self.drop_exec_error()
+        self.failure()
         self.loop.forget(self.files.control)
         self.files.close()
 
@@ -249,8 +250,9 @@ class Supervise:
         """Serve the death of the process; it may be one that never ran."""
         if self.pidfd >= 0:
             self.close_pidfd()
-        self.is_doubtful = os.WIFEXITED(wstatus) and os.WEXITSTATUS(wstatus) in NOT_RUN
-        failure = self.drop_exec_error()
+        is_exact = self.started is not None and self.started.is_exact
+        self.is_doubtful = not is_exact and is_not_run(wstatus)
+        failure = self.failure()
         if failure is None:
             self.failures = 0
             self.feed(service.CHILD)
@@ -357,25 +359,17 @@ class Supervise:
             self.announce()
         try:
             self.on_start()
-            if not self.release(self.take()) and not self.release(self.fork()):
+            if not self.release(self.take()) and not self.release(self.take()):
                 raise Fatal(f"unable to start {self.files.path(b'run')}: killed before it ran")
         except Fatal as exc:
             self.start_failed("warning", str(exc), exc.__cause__)
         return self.pid != 0
 
     def take(self) -> Waiting:
-        """Have a process that waits, by the road that ./run needs."""
-        if self.is_doubtful:  # the slow road can tell whether it was executed, and why not
-            return self.fork()
+        """Have a process that waits; by the slow road where a shell may have failed to execute."""
+        starter = self.starter.fork if self.is_doubtful else self.starter
         try:
-            return self.starter.take(self.directory)
-        except OSError as exc:
-            raise Fatal(f"unable to fork for {name(self.label)}") from exc
-
-    def fork(self) -> Waiting:
-        """Have a process that waits, by the slow road."""
-        try:
-            return self.starter.wait_in_fork()
+            return starter.take(self.directory)
         except OSError as exc:
             raise Fatal(f"unable to fork for {name(self.label)}") from exc
 
@@ -384,37 +378,19 @@ class Supervise:
         with contextlib.ExitStack() as undo:
             undo.callback(waiting.cancel)
             self.files.record(waiting.identity)
-            self.wait_for(waiting)
-            if not waiting.go(self.directory, self.stdin, self.stdout):
-                self.loop.child(waiting.pid, self.owner, lambda _: None)
+            streams = Streams(self.stdin, self.stdout, self.stderr)
+            if not waiting.go(self.directory, streams):
                 return False
             undo.pop_all()
-        self.pid, self.since_ns, self.exec_error = waiting.pid, time.time_ns(), waiting.error
+        self.loop.child(waiting.pid, self.owner, self.died)
+        self.pid, self.since_ns, self.started = waiting.pid, time.time_ns(), waiting
         return True
 
-    def wait_for(self, waiting: Waiting) -> None:
-        """Wait for the death of a process that is to run."""
-        try:
-            self.loop.child(waiting.pid, self.owner, self.died)
-        except OSError as exc:
-            raise Fatal(f"unable to fork for {name(self.label)}") from exc
-
-    def drop_exec_error(self) -> OSError | None:
-        """Read and close the slow road's report.
-
-        Returns:
-            Why ./run could not be executed, or None if it was.
-        """
-        if self.exec_error < 0:
-            return None
-        fd, self.exec_error = self.exec_error, -1
-        try:
-            number = os.read(fd, 16)
-        except BlockingIOError:
-            return None
-        finally:
-            os.close(fd)
-        return OSError(int(number), "") if number else None
+    def failure(self) -> OSError | None:
+        """Say why ./run could not be executed; None if it was, as far as anybody knows."""
+        started, self.started = self.started, None
+        number = started.failure() if started else 0
+        return OSError(number, "") if number else None
 
     # the status
 
@@ -432,6 +408,11 @@ class Supervise:
             if not self.is_unwritable:
                 self.report("warning", str(exc), exc.__cause__)
             self.is_unwritable = True
+
+
+def is_not_run(wstatus: int) -> bool:
+    """Say whether a process ended as a shell that cannot execute, which a run may as well."""
+    return os.WIFEXITED(wstatus) and os.WEXITSTATUS(wstatus) in (126, 127)
 
 
 def hold(pid: int) -> Pidfd | None:

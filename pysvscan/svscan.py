@@ -18,10 +18,11 @@ import time
 from pysvscan import strerr
 from pysvscan.entry import Entry, Key
 from pysvscan.files import make_directory
+from pysvscan.inherited import Inherited
 from pysvscan.log import Log
 from pysvscan.loggers import Loggers
 from pysvscan.loop import Callback, Deadline, Loop
-from pysvscan.starter import Inherited, Starter
+from pysvscan.starter import Starter
 from pysvscan.stderr import last_frame
 from pysvscan.stopping import Stopping
 from pysvscan.watch import Watch

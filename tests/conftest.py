@@ -66,7 +66,8 @@ def is_reachable_by_all(path: str) -> bool:
 def build_wheel(directory: Path) -> Path:
     """Build from a copy: setuptools leaves its build directory in the source."""
     source = directory / "source"
-    shutil.copytree(ROOT / "pysvscan", source / "pysvscan", ignore=shutil.ignore_patterns("*.pyc"))
+    built = shutil.ignore_patterns("*.pyc", "*.so")
+    shutil.copytree(ROOT / "pysvscan", source / "pysvscan", ignore=built)
     for name in ("contrib/man", "contrib/completion"):
         shutil.copytree(ROOT / name, source / name)
     for name in ("pyproject.toml", "README.md", "LICENSE"):

@@ -4,19 +4,30 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pysvscan import strerr
+import pytest
+
+from pysvscan import accelerators, strerr
+from pysvscan.direct import Direct
+from pysvscan.inherited import Inherited
 from pysvscan.loop import Loop
-from pysvscan.starter import Inherited, Starter
+from pysvscan.shell import Shell
+from pysvscan.starter import ROADS, Find, Starter
 from pysvscan.supervise import Supervise
 from tests import low
 from tests.wait import wait_until
 
 Found = TypeVar("Found")
 ENV = {b"PATH": b"/usr/bin:/bin"}
+TAKEN: dict[str, Sequence[Find]] = {
+    "best": ROADS,
+    "direct": [Direct.find],
+    "shell": [Shell.find],
+    "fork": [],
+}
 
 
 class Host:
@@ -26,12 +37,12 @@ class Host:
         said: what they reported.
     """
 
-    def __init__(self, env: dict[bytes, bytes] | None = None) -> None:
+    def __init__(self, env: dict[bytes, bytes] | None, road: str) -> None:
         self.low = contextlib.ExitStack()
         self.low.enter_context(low.freed())
         self.inherited = Inherited(ENV if env is None else env, frozenset())
         self.loop = Loop()
-        self.starter = Starter(self.loop, self.inherited)
+        self.starter = Starter(self.loop, self.inherited, TAKEN[road])
         self.said: list[str] = []
         self.services: list[Supervise] = []
         self.directories: list[int] = []
@@ -65,12 +76,17 @@ class Host:
 
         return wait_until(turn)
 
+    def ahead(self) -> int:
+        """Count the processes that wait for the next start."""
+        return int(isinstance(self.starter.road, Shell))
+
     def close(self) -> None:
         """Kill what runs, and let go of everything."""
+        pidfds = [service.pidfd for service in self.services if service.pidfd >= 0]
+        for pidfd in [*pidfds, *self.loop.pidfds]:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         for service in self.services:
-            if service.pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(service.pid, signal.SIGKILL)
             service.close()
         for directory in self.directories:
             os.close(directory)
@@ -96,9 +112,11 @@ class Host:
 
 
 @contextlib.contextmanager
-def hosting(env: dict[bytes, bytes] | None = None) -> Iterator[Host]:
-    """Have a host, and end what it started."""
-    made = Host(env)
+def hosting(env: dict[bytes, bytes] | None = None, road: str = "best") -> Iterator[Host]:
+    """Have a host that starts by this road, and end what it started."""
+    if road == "direct" and not accelerators.load("_start"):
+        pytest.skip("_start.c is not built")  # that it must be is for tests/test_package.py
+    made = Host(env, road)
     try:
         yield made
     finally:

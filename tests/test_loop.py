@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -240,6 +242,42 @@ def test_loop_reaps_orphans_and_children_alike(loop: Loop) -> None:
     assert found == [3 << 8]
     with pytest.raises(ChildProcessError):
         os.waitpid(orphan, 0)
+
+
+@pytest.mark.slow
+def test_loop_waits_for_a_dropped_child_without_a_descriptor(loop: Loop) -> None:
+    """A child that nobody minds leaves no zombie, be there a descriptor for it or not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with_one, without, early = fork(), fork(), fork()
+    loop.drop(with_one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            loop.child(without, None, lambda _: None)
+        loop.drop(without)
+        loop.drop(early)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    os.waitpid(early, 0)  # somebody else has waited for it meanwhile
+    turn_until(loop, lambda: not any(Path(f"/proc/{pid}").exists() for pid in (with_one, without)))
+    assert (loop.children, loop.pidfds) == ({}, {})
+
+
+def test_loop_takes_a_descriptor_that_there_is(loop: Loop) -> None:
+    """The loop waits with the pidfd that the caller has, and closes it; also where it cannot."""
+    found: list[int] = []
+    pid = fork(3)
+    pidfd = os.pidfd_open(pid)
+    assert loop.child(pid, None, found.append, pidfd) == pidfd
+    turn_until(loop, lambda: found)
+    assert [os.waitstatus_to_exitcode(wstatus) for wstatus in found] == [3]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(pidfd)
+    null = os.open("/dev/null", os.O_RDONLY)  # epoll takes no such file
+    with pytest.raises(OSError, match="Operation not permitted"):
+        loop.child(os.getpid(), None, found.append, null)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(null)
 
 
 def test_loop_serves_deaths_before_descriptors(

@@ -2,15 +2,19 @@
 
 import os
 import re
+import shlex
 import shutil
+import sys
+import sysconfig
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pysvscan import __version__
-from tests.conftest import Installed, install
+from tests.conftest import ROOT, Installed, install
 from tests.oracle.runner import Result, environment, run
 
 # What each command is asked, in a directory with `env` in it; nothing here starts a service.
@@ -177,6 +181,34 @@ def test_pysvscan_names_its_version(installed: Installed, tmp_path: Path) -> Non
         assert result.err.startswith(
             b"pysvscan: usage: pysvscan NAME [ARG...], NAME one of envdir "
         )
+
+
+def parts() -> list[str]:
+    """List the optional parts in C."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    return [part["name"] for part in settings["ext-modules"]]
+
+
+def why_not_built(part: str) -> str:
+    """Say what this machine lacks to build a part; "" for nothing."""
+    compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")[0]
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if part == "pysvscan._start" and os.uname().machine not in ("x86_64", "aarch64"):
+        return f"{part} knows no system calls of {os.uname().machine}"
+    if not shutil.which(compiler):
+        return f"no C compiler {compiler}"
+    return "" if header.exists() else f"no {header}"
+
+
+@pytest.mark.parametrize("part", parts())
+def test_part_in_c_is_built(installed: Installed, tmp_path: Path, part: str) -> None:
+    """Where it can be built it is: installed by pip, and here, so that the tests are about it."""
+    if lacking := why_not_built(part):
+        pytest.skip(lacking)
+    name = part.rpartition(".")[2]
+    program = f"from pysvscan import accelerators as a; a.load({name!r}).__name__"
+    for python in (installed.python, sys.executable):
+        assert run([str(python), "-I", "-c", program], cwd=tmp_path) == Result(0, b"", b"")
 
 
 def test_module_believes_nobody(installed: Installed, tmp_path: Path) -> None:

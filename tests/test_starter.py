@@ -1,34 +1,39 @@
-"""The process that waits: released, cancelled, killed; which road a ./run takes, and its errors.
+"""The process that waits, by each road: released, cancelled, killed, orphaned; and its errors.
 
-What a service inherits is compared with C in tests/oracle/test_svscan.py. Not tested: a run that
-loses its #! between the look at it and its execution, one to two milliseconds; a shell runs it.
+What a service inherits is compared with C in tests/oracle/test_svscan.py, and svscan is killed in
+its starts in tests/chaos.
 """
 
-import errno
 import os
 import resource
-import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pysvscan import accelerators
 from pysvscan.core import identity
-from pysvscan.starter import Inherited, Starter, Waiting, interpreter
+from pysvscan.waiting import Streams, Waiting
 from tests import scan
-from tests.hosted import ENV, Host, age, hosting
-from tests.scan import OURS, executable, is_alive
+from tests.conftest import ROOT
+from tests.hosted import Host, hosting
+from tests.runs import RUNS
+from tests.scan import OURS, is_alive
 from tests.wait import wait_until
 
 RUN = "echo $$ >>starts\nexec sleep 1000"
+AS_GIVEN = Streams()
+ALL = ["direct", "shell", "fork"]
+EXACT = ["direct", "fork"]
 
 
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Give a host."""
-    with hosting() as made:
+@pytest.fixture(params=ALL)
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    """Give a host, for each road, or for those that a test names."""
+    with hosting(None, request.param) as made:
         yield made
 
 
@@ -46,24 +51,15 @@ def directory(path: Path) -> Iterator[int]:
     os.close(fd)
 
 
-def take(starter: Starter, road: str, directory: int) -> Waiting:
-    """Have a process that waits, by this road."""
-    return starter.wait_in_fork() if road == "slow" else starter.take(directory)
-
-
 def code(waiting: Waiting) -> int:
     """Wait for the end of a process, and give its exit code."""
     return os.waitstatus_to_exitcode(os.waitpid(waiting.pid, 0)[1])
 
 
-@pytest.mark.parametrize("road", ["fast", "slow"])
-def test_starter_runs_the_very_process_that_waited(
-    host: Host, path: Path, directory: int, road: str
-) -> None:
+def test_starter_runs_the_very_process_that_waited(host: Host, path: Path, directory: int) -> None:
     """The identity taken before the release is that of the service."""
-    waiting = take(host.starter, road, directory)
-    assert (waiting.error >= 0) == (road == "slow")
-    assert waiting.go(directory, -1, -1)
+    waiting = host.starter.take(directory)
+    assert waiting.go(directory, AS_GIVEN)
     wait_until(lambda: (path / "starts").exists() and (path / "starts").read_text())
     assert int((path / "starts").read_text()) == waiting.pid
     found = host.starter.kernel.identify(waiting.pid)
@@ -71,198 +67,89 @@ def test_starter_runs_the_very_process_that_waited(
     assert os.readlink(f"/proc/{waiting.pid}/cwd") == str(path)
     os.kill(waiting.pid, signal.SIGKILL)
     assert code(waiting) == -signal.SIGKILL
-    if road == "slow":
-        os.close(waiting.error)
+    assert waiting.failure() == 0
 
 
-@pytest.mark.parametrize("road", ["fast", "slow"])
-def test_starter_cancels_without_running(host: Host, path: Path, directory: int, road: str) -> None:
-    """End of file instead of a release: the process exits, and nothing has run."""
-    waiting = take(host.starter, road, directory)
+def test_starter_cancels_without_running(host: Host, path: Path, directory: int) -> None:
+    """Cancelled, the process exits; nothing has run, and the loop has waited for it."""
+    before = os.listdir("/proc/self/fd")
+    waiting = host.starter.take(directory)
     assert is_alive(waiting.pid)
     waiting.cancel()
-    assert code(waiting) == 0
+    host.until(lambda: not Path(f"/proc/{waiting.pid}").exists())
     assert not (path / "starts").exists()
+    assert os.listdir("/proc/self/fd") == before
 
 
-@pytest.mark.parametrize("road", ["fast", "slow"])
-def test_starter_knows_that_the_waiting_process_is_dead(
-    host: Host, directory: int, road: str
-) -> None:
+def test_starter_knows_that_the_waiting_process_is_dead(host: Host, directory: int) -> None:
     """A process that was killed while it waited cannot be released."""
-    waiting = take(host.starter, road, directory)
+    waiting = host.starter.take(directory)
     os.kill(waiting.pid, signal.SIGKILL)
     assert code(waiting) == -signal.SIGKILL
-    assert not waiting.go(directory, -1, -1)
+    assert not waiting.go(directory, AS_GIVEN)
     waiting.cancel()
 
 
-def test_starter_has_the_next_process_ready(host: Host, path: Path) -> None:
-    """After each start one waits again, and it is the one that runs next."""
-    service = host.begin(path)
-    host.until(lambda: service.pid)
-    waiting = host.starter.waiting
-    assert waiting
-    age(service)
-    os.kill(service.pid, signal.SIGKILL)
-    host.until(lambda: service.pid == waiting.pid)
-    assert host.starter.waiting is not waiting
-
-
-def test_starter_does_not_keep_a_dead_process(host: Host) -> None:
-    """One that was killed while nobody needed it is forgotten, and leaves no zombie."""
-    host.starter.prepare()
-    waiting = host.starter.waiting
-    assert waiting
+def test_starter_opens_each_stream_afresh(
+    host: Host, path: Path, directory: int, tmp_path: Path
+) -> None:
+    """The log FIFO as 1 and 2, to read and write and blocking, and another one as 0."""
+    scan.executable(path / "run", "exec sleep 1000")
+    holders = []
+    for name in ("in", "out"):
+        os.mkfifo(tmp_path / name)
+        holders.append(os.open(tmp_path / name, os.O_RDWR | os.O_NONBLOCK))
+    waiting = host.starter.take(directory)
+    assert waiting.go(directory, Streams(holders[0], holders[1], holders[1]))
+    proc = Path(f"/proc/{waiting.pid}")
+    wait_until(lambda: (proc / "cmdline").read_bytes().startswith(b"sleep"))
+    seen = {}
+    for number in "012":
+        flags = (proc / "fdinfo" / number).read_text().split("flags:")[1].split()[0]
+        seen[number] = (os.readlink(proc / "fd" / number), int(flags, 8) & 0o4003)
+    both = (str(tmp_path / "out"), os.O_RDWR)
+    assert seen == {"0": (str(tmp_path / "in"), os.O_RDONLY), "1": both, "2": both}
     os.kill(waiting.pid, signal.SIGKILL)
-    host.until(lambda: host.starter.waiting is None)
-    assert not Path(f"/proc/{waiting.pid}").exists()
-    host.starter.prepare()
-    assert host.starter.waiting
+    code(waiting)
+    for holder in holders:
+        os.close(holder)
 
 
-def test_starter_keeps_the_next_when_the_last_dies_unused(host: Host, directory: int) -> None:
-    """A process that was handed out and cancelled takes nobody with it."""
-    host.starter.prepare()
-    handed_out = host.starter.take(directory)
-    host.starter.prepare()
-    waiting = host.starter.waiting
-    assert waiting
-    handed_out.cancel()
-    host.until(lambda: not Path(f"/proc/{handed_out.pid}").exists())
-    assert host.starter.waiting is waiting
+@pytest.mark.parametrize("host", EXACT, indirect=True)
+def test_starter_knows_why_it_could_not_execute(host: Host, path: Path, directory: int) -> None:
+    """Whatever ./run is: it runs, or the errno of its execution is known."""
+    for name, (make, _, number) in RUNS.items():
+        scan.executable(path / "run", RUN)
+        make(path)
+        waiting = host.starter.take(directory)
+        assert waiting.go(directory, AS_GIVEN)
+        wstatus = code(waiting)
+        assert (name, waiting.failure()) == (name, number)
+        assert not number or wstatus == 111
+        host.until(lambda: waiting.pid not in host.loop.children)  # noqa: B023
 
 
-def copy_true(path: Path) -> None:
-    """Make a run that is a binary."""
-    shutil.copy("/bin/true", path / "run")
+MAKER = """
+import os, signal, sys
+from tests.hosted import hosting
+with hosting(None, sys.argv[1]) as host:
+    waiting = host.starter.take(os.open(sys.argv[2], os.O_RDONLY))
+    print(waiting.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
-def foreign(path: Path) -> None:
-    """Make a run that is a binary of no machine."""
-    data = bytearray(Path("/bin/true").read_bytes()[:4096])
-    data[18:20] = b"\xff\xff"
-    (path / "run").write_bytes(data)
-
-
-def text(first_line: bytes, mode: int = 0o755) -> "object":
-    """Give a maker of a script."""
-
-    def make(path: Path) -> None:
-        (path / "run").write_bytes(first_line + b"\necho $$ >>starts\n")
-        (path / "run").chmod(mode)
-
-    return make
-
-
-# How to make run, whether a shell may execute it, and the errno of those that nobody can.
-RUNS = {
-    "sh": (text(b"#!/bin/sh"), True, 0),
-    "sh with a word": (text(b"#!/bin/sh -e"), True, 0),
-    "sh after blanks": (text(b"#! \t/bin/sh -e "), True, 0),
-    "NUL in the line": (text(b"#!/bin/sh\0x"), True, 0),
-    "binary": (copy_true, True, 0),
-    "CRLF": (text(b"#!/bin/sh\r"), False, errno.ENOENT),
-    "no #!": (text(b"echo"), False, errno.ENOEXEC),
-    "empty": (lambda path: (path / "run").write_bytes(b""), False, errno.ENOEXEC),
-    "no word": (text(b"#! "), False, errno.ENOEXEC),
-    "relative": (text(b"#!sh"), False, errno.ENOENT),
-    "no interpreter": (text(b"#!/no/such"), False, errno.ENOENT),
-    "interpreter a directory": (text(b"#!/tmp"), False, errno.EACCES),
-    "not executable": (text(b"#!/bin/sh", 0o644), False, errno.EACCES),
-    "foreign": (foreign, False, errno.ENOEXEC),
-    "long": (text(b"#!/bin/" + b"x" * 300), False, errno.ENOEXEC),
-    "missing": (lambda path: (path / "run").unlink(), False, errno.ENOENT),
-}
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_starter_finds_the_road_and_the_error(
-    host: Host, path: Path, directory: int, name: str
-) -> None:
-    """A shell gets only what it cannot but execute; of all else the errno is known."""
-    make, is_plain, number = RUNS[name]
-    (path / "run").write_bytes(b"")
-    make(path)  # type: ignore[operator]
-    assert host.starter.is_plain(directory) == is_plain
-    waiting = host.starter.wait_in_fork()
-    waiting.go(directory, -1, -1)
-    wstatus = code(waiting)
-    said = os.read(waiting.error, 16)
-    os.close(waiting.error)
-    if number:
-        assert (wstatus, int(said or b"0")) == (111, number)
-    else:
-        assert said == b""
-
-
-def test_starter_looks_again_at_an_interpreter_that_changed(
-    host: Host, path: Path, directory: int
-) -> None:
-    """What was found of an interpreter holds only as long as it is the same file."""
-    mine = path / "interpreter"
-    shutil.copy("/bin/sh", mine)
-    (path / "run").write_text(f"#!{mine}\n")
-    assert host.starter.is_plain(directory)
-    executable(mine, 'exec /bin/sh "$@"')
-    assert not host.starter.is_plain(directory)
-    mine.unlink()
-    assert not host.starter.is_plain(directory)
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b"#!/bin/sh\n", b"/bin/sh"),
-        (b"#!/bin/sh", b"/bin/sh"),
-        (b"#!  \t/bin/sh\t-e\n", b"/bin/sh"),
-        (b"#!/bin/sh\r\n", b"/bin/sh\r"),
-        (b"#!/bin/s\0h\n", b"/bin/s"),
-        (b"#!\n/bin/sh", b""),
-        (b"#!/a\xa0b\x0bc\n", b"/a\xa0b\x0bc"),
-    ],
-    ids=repr,
-)
-def test_starter_reads_a_first_line_as_the_kernel(head: bytes, expected: bytes) -> None:
-    """Blanks are spaces and tabs; the end is a newline or a NUL; all else belongs to the name."""
-    assert interpreter(head) == expected
-
-
-@pytest.mark.parametrize(
-    ("env", "is_exact"),
-    [
-        ({}, True),
-        ({b"PWD": b"/stale", b"X": b"a\nb'\\"}, True),
-        ({b"A.B": b"x"}, False),
-        ({b"IFS": b"0"}, False),
-        ({b"pysvscan_in": b"x"}, False),
-    ],
-    ids=repr,
-)
-def test_starter_trusts_a_shell_only_with_what_it_hands_on(
-    env: dict[bytes, bytes], is_exact: bool
-) -> None:
-    """An environment that the shell would change, or obey, takes the slow road."""
-    with hosting(env) as host:
-        host.starter.prepare()
-        assert host.starter.shell_is_exact == is_exact
-        assert (host.starter.waiting is not None) == is_exact
-
-
-def test_inherited_leaves_no_descriptor_to_services(tmp_path: Path) -> None:
-    """What is open by chance is closed when a service starts; 0, 1 and 2 are something at least."""
-    path = scan.service(tmp_path / "a", "exec ls -l /proc/self/fd >seen 2>&1")
-    fd = os.open("/dev/zero", os.O_RDONLY)
-    os.set_inheritable(fd, True)
-    argv = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *OURS, "supervise", "a"]
-    with subprocess.Popen(argv, cwd=tmp_path, pass_fds=[fd]) as process:
-        seen = path / "seen"
-        wait_until(lambda: seen.exists() and " 2 -> " in seen.read_text())
-        process.kill()
-    os.close(fd)
-    targets = [line.split(" -> ")[1] for line in seen.read_text().splitlines() if " -> " in line]
-    assert targets[0] == "/dev/null"
-    assert "/dev/zero" not in targets
+@pytest.mark.parametrize("road", ALL)
+def test_starter_takes_what_waits_along_when_it_dies(path: Path, road: str) -> None:
+    """KILL of the supervisor: what was not released ends without running."""
+    if road == "direct" and not accelerators.load("_start"):
+        pytest.skip("_start.c is not built")
+    argv = [sys.executable, "-c", MAKER, road, path]
+    maker = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE)
+    assert maker.returncode == -signal.SIGKILL
+    pid = int(maker.stdout)
+    wait_until(lambda: not is_alive(pid))
+    assert not (path / "starts").exists()
 
 
 def limited(pid: int, soft: int) -> None:
@@ -271,12 +158,14 @@ def limited(pid: int, soft: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_starter_survives_the_lack_of_descriptors(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("pure", "count"), [("0", 1), ("1", 2)], ids=["direct", "shell"])
+def test_starter_survives_the_lack_of_descriptors(tmp_path: Path, pure: str, count: int) -> None:
     """No descriptor at a start: said, and tried again until there is one; nothing is left over."""
     path = scan.service(tmp_path / "a", RUN)
     said = tmp_path / "said"
+    env = {"PATH": "/usr/bin:/bin", "PYSVSCAN_PURE": pure}
     with said.open("wb") as stderr:
-        process = subprocess.Popen([*OURS, "supervise", "a"], cwd=tmp_path, stderr=stderr)
+        process = subprocess.Popen([*OURS, "supervise", "a"], cwd=tmp_path, stderr=stderr, env=env)
     try:
         first = scan.wait_up(path)
         wait_until(lambda: (path / "starts").exists())
@@ -291,18 +180,8 @@ def test_starter_survives_the_lack_of_descriptors(tmp_path: Path) -> None:
         assert is_alive(second)
         wait_until(lambda: sorted(os.listdir(f"/proc/{process.pid}/fd")) == before)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        assert len(children) == 2  # the service, and the next that waits
+        assert len(children) == count
     finally:
         process.kill()
         process.wait()
         os.kill(scan.pid(path), signal.SIGKILL)
-
-
-def test_inherited_hands_on_no_blocked_sigchld() -> None:
-    """SIGCHLD is unblocked, as C supervise does for its service; the rest stays as it was."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGUSR2})
-    try:
-        assert Inherited(ENV, frozenset()).mask == before | {signal.SIGUSR2}
-        assert signal.SIGCHLD not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

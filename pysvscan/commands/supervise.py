@@ -5,9 +5,10 @@ import time
 
 from pysvscan import strerr
 from pysvscan.core.seldom import Seldom
+from pysvscan.inherited import Inherited
 from pysvscan.loop import Loop
 from pysvscan.pathexec import Chain
-from pysvscan.starter import Inherited, Starter
+from pysvscan.starter import Starter
 from pysvscan.supervise import Supervise
 
 

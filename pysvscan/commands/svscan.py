@@ -1,9 +1,9 @@
 """svscan [--json] [DIR]: keep the services of a directory running. Source: daemontools 0.76."""
 
 from pysvscan import strerr
+from pysvscan.inherited import Inherited
 from pysvscan.log import Log
 from pysvscan.pathexec import Chain
-from pysvscan.starter import Inherited
 from pysvscan.svscan import Svscan
 
 

@@ -245,8 +245,9 @@ def limited(stack: ExitStack, program: str, path: Path) -> bytes:
     service = Supervised(path, process)
     stack.callback(service.close)
     limit(process.pid, "1")
+    ahead = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     os.write(service.control, b"u")
-    if "ours" in path.name:  # a process was waiting, from before
+    if ahead:  # a shell was waiting, from before
         os.kill(wait_until(service.pid), signal.SIGKILL)
     said = wait_until(log.read_bytes)
     if b"sleeping" in said:

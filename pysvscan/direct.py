@@ -1,0 +1,101 @@
+"""The direct road: a child that shares our memory, waits on a word there, and executes ./run.
+
+No shell and no fork of the interpreter is in between, so it is exact in everything, knows why ./run
+could not be executed, and nothing has to wait ahead. It needs _start.c; without that there are the
+other roads. Our death kills what waits (PDEATHSIG), and what was released but has not executed yet:
+that one is recorded, and known to be dead.
+"""
+
+import errno
+import os
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Self
+
+from pysvscan import accelerators
+from pysvscan.core.identity import Identity
+from pysvscan.inherited import Inherited
+from pysvscan.loop import Loop
+from pysvscan.pidfd import Kernel
+from pysvscan.waiting import Streams, identify
+
+
+class Process:
+    """A process that waits; see `Waiting`."""
+
+    is_exact = True
+
+    def __init__(self, part: ModuleType, identity: Identity, handle: object) -> None:
+        self.part = part
+        self.pid = identity.pid
+        self.identity = identity
+        self.handle = handle
+
+    def go(self, directory: int, streams: Streams) -> bool:
+        """Write the word that it waits for."""
+        return bool(self.part.go(self.handle, directory, *streams))
+
+    def cancel(self) -> None:
+        """Write the other word."""
+        self.part.cancel(self.handle)
+
+    def failure(self) -> int:
+        """Read what it left in our memory."""
+        return int(self.part.failure(self.handle))
+
+
+class Direct:
+    """Makes processes that wait."""
+
+    def __init__(self, loop: Loop, kernel: Kernel, inherited: Inherited, part: ModuleType) -> None:
+        self.loop = loop
+        self.kernel = kernel
+        self.part = part
+        environment = tuple(name + b"=" + value for name, value in inherited.env.items())
+        mask, defaults = bits(inherited.mask), bits(inherited.defaults())
+        self.given = part.given(environment, mask, defaults, *inherited.descriptors)
+
+    @classmethod
+    def find(cls, loop: Loop, kernel: Kernel, inherited: Inherited) -> Self | None:
+        """Give this road, if it is built and goes through here."""
+        part = accelerators.load("_start")
+        road = cls(loop, kernel, inherited, part) if part else None
+        return road if road and road.goes_through() else None
+
+    def goes_through(self) -> bool:
+        """Try it, up to the exec of a ./run that is not there: a container may forbid something."""
+        directory = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            pid, pidfd, handle = self.part.wait(self.given)
+            os.close(pidfd)
+            self.part.go(handle, directory, -1, -1, -1)
+            os.waitpid(pid, 0)
+        except OSError:
+            return False
+        finally:
+            os.close(directory)
+        return bool(self.part.failure(handle) == errno.ENOENT)
+
+    def take(self, directory: int) -> Process:  # noqa: ARG002 (it takes any ./run)
+        """Make a process that waits.
+
+        Raises:
+            OSError: no process, or no descriptor, can be had.
+        """
+        pid, pidfd, handle = self.part.wait(self.given)
+        try:
+            return Process(self.part, identify(self.loop, self.kernel, pid, pidfd), handle)
+        except OSError:
+            self.part.cancel(handle)
+            raise
+
+    def prepare(self) -> None:
+        """Nothing has to wait ahead."""
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+def bits(signals: Iterable[int]) -> int:
+    """Write signals as the kernel does: bit 0 is signal 1."""
+    return sum(1 << number - 1 for number in signals)

@@ -1,0 +1,48 @@
+"""What this process was given, before it changed anything for itself: its services get the same."""
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+
+OURS = (signal.SIGPIPE, signal.SIGXFSZ)  # ignored by us: a write fails instead
+
+
+class Inherited:
+    """What this process was given, and its services get: nothing of what we change for ourselves.
+
+    Attributes:
+        env: the environment.
+        mask: the blocked signals; without SIGCHLD, which C supervise unblocks for a service.
+        ignored: those of OURS that were ignored when we were started; no other is, or was, changed.
+        descriptors: the (soft, hard) limit of open descriptors.
+        stdin: a second descriptor of the standard input.
+    """
+
+    def __init__(self, env: dict[bytes, bytes], ignored: frozenset[int]) -> None:
+        self.env = env
+        self.mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD}) - {signal.SIGCHLD}
+        self.ignored = ignored
+        self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for number in OURS:
+            signal.signal(number, signal.SIG_IGN)
+        for fd in (0, 1, 2):  # a closed one would become some file of ours
+            with contextlib.suppress(OSError):
+                os.fstat(fd)
+                continue
+            os.set_inheritable(os.open("/dev/null", os.O_RDWR), True)
+        for given in os.listdir("/proc/self/fd"):  # a service gets 0, 1, 2 of us, and no more
+            if int(given) > 2:
+                with contextlib.suppress(OSError):
+                    os.set_inheritable(int(given), False)
+        self.stdin = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
+
+    def raise_descriptors(self) -> None:
+        """Take as many descriptors as may be had; a start gives the old limit back to the child."""
+        hard = self.descriptors[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    def defaults(self) -> set[signal.Signals]:
+        """List the signals that Python ignores, and a service shall not."""
+        return {number for number in OURS if number not in self.ignored}

@@ -1,0 +1,86 @@
+"""The road in C: what is its own. What it has in common with the others is in test_starter.py."""
+
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pysvscan.direct import Direct
+from tests.hosted import Host, hosting
+
+PAGE = resource.getpagesize()
+MANY = 2000
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """Give a host that starts by this road."""
+    with hosting(None, "direct") as made:
+        yield made
+
+
+@pytest.fixture
+def direct(host: Host) -> Direct:
+    """Give its road."""
+    assert isinstance(host.starter.road, Direct)
+    return host.starter.road
+
+
+def memory() -> int:
+    """Give the size of our memory in pages."""
+    return int(Path("/proc/self/statm").read_text().split()[0])
+
+
+def test_direct_keeps_no_stack_of_a_service(direct: Direct) -> None:
+    """Each service holds on to its process's error, and not to the page that it waited on."""
+    before, held = memory(), []
+    for _ in range(MANY):
+        pid, pidfd, handle = direct.part.wait(direct.given)
+        direct.part.cancel(handle)
+        os.waitpid(pid, 0)
+        os.close(pidfd)
+        held.append(handle)
+    assert memory() - before < MANY / 2
+
+
+def test_direct_survives_handles_that_are_dropped(direct: Direct) -> None:
+    """Nobody cancels, nobody asks: the process exits when its handle goes, in any order."""
+    waiting = [direct.part.wait(direct.given) for _ in range(50)]
+    pids = [pid for pid, pidfd, _ in waiting if os.close(pidfd) is None]
+    del waiting[::2]
+    waiting.clear()
+    for pid in pids:
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    pid, pidfd, handle = direct.part.wait(direct.given)  # takes back what they left
+    direct.part.cancel(handle)
+    os.waitpid(pid, 0)
+    os.close(pidfd)
+
+
+def test_direct_refuses_what_is_no_handle(direct: Direct) -> None:
+    """Another object, or one of the other kind, is an error and nothing else."""
+    part = direct.part
+    for wrong in (None, direct.given):
+        for call in (part.cancel, part.failure):
+            with pytest.raises((TypeError, ValueError)):
+                call(wrong)
+        with pytest.raises((TypeError, ValueError)):
+            part.go(wrong, 0, -1, -1, -1)
+    with pytest.raises(ValueError, match="null byte"):
+        part.given((b"A=b\0c",), 0, 0, 1, 1)
+    with pytest.raises(TypeError):
+        part.given(("A=b",), 0, 0, 1, 1)
+
+
+def test_direct_has_no_descriptor_left(host: Host, direct: Direct) -> None:
+    """Without room for its pidfd no process comes to be, and nothing is left of the attempt."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            direct.take(0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert host.is_reaped()
