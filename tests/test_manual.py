@@ -8,12 +8,14 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pysvscan import commands
+from pysvscan.core import settings
 from tests import manual
 from tests.conftest import Installed
 from tests.scan import is_supervised, service
@@ -22,9 +24,12 @@ from tests.wait import wait_until
 TOP = Path(__file__).parents[1]
 PARAMETERS = pytest.mark.parametrize("page", manual.PAGES, ids=lambda page: page.name)
 COMMAND_PAGES = [page for page in manual.PAGES if page.stem in commands.NAMES]
+OTHER_PAGES = [f"pysvscan-{name}.1" for name in commands.TOOLS]
+EXAMPLE_PAGES = COMMAND_PAGES + [manual.MAN / name for name in ("pysvscan.1", *OTHER_PAGES)]
 FOREIGN = {"date.1", "flock.1", "flock.2", "prlimit.1", "ps.1", "setrlimit.2", "setsid.1"}
 # What is said by whoever looks, and becomes true soon: asked again until it is as it should be.
 LOOKING = ("svstat ", "svok ", "svup ", "pysvscan svstat", "tai64nlocal <", "tail ")
+SERVICE = re.compile(r"(?<!\w)/service\b(?!\.)")  # the scan directory
 VARIABLE = (
     (r"pid \d+", "pid N"),
     (r"\d+ seconds", "N seconds"),
@@ -36,7 +41,8 @@ VARIABLE = (
 def test_each_command_has_a_page() -> None:
     """Whatever is installed is described, and the package as a whole."""
     pages = {page.stem for page in manual.PAGES}
-    assert {*commands.NAMES, "pysvscan", "service.toml"} - pages == set()
+    tools = {f"pysvscan-{name}" for name in commands.TOOLS}
+    assert {*commands.NAMES, *tools, "pysvscan", "service.toml"} - pages == set()
 
 
 @PARAMETERS
@@ -72,6 +78,15 @@ def parsed_options(name: str) -> set[str]:
     letters += "".join(re.findall(r'== \[b"-(.)"\]', text))
     long = {f"-{word}" for word in re.findall(r'b"--([a-z-]+)"', text)} - {"-help"}
     return {*letters.replace(":", ""), *long}
+
+
+def test_page_of_service_toml_describes_the_keys() -> None:
+    """Each key that the settings know, and no other; its examples are good settings."""
+    text = (manual.MAN / "service.toml.5").read_text()
+    described = re.findall(r"^\.It Li (\w+) =", text, re.MULTILINE)
+    assert sorted(described) == sorted(settings.LOG_KEYS)
+    shown = [settings.parse(tomllib.loads(it), is_root=True) for it in manual.examples(text)]
+    assert all(it.log for it in shown)
 
 
 def test_lint_finds_nothing() -> None:
@@ -150,7 +165,7 @@ class Examples:
 
     def run(self, step: manual.Step) -> None:
         """Run a step and compare what it prints."""
-        command = step.command.replace("/service", str(self.service))
+        command = SERVICE.sub(str(self.service), step.command)
         file = re.fullmatch(r"cat (\S+)", command)
         if file and not (self.path / file[1]).exists():
             (self.path / file[1]).write_text(step.output)
@@ -179,13 +194,11 @@ class Examples:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page", [*COMMAND_PAGES, manual.MAN / "pysvscan.1"], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", EXAMPLE_PAGES, ids=lambda page: page.name)
 def test_examples_do_what_the_page_says(page: Path, examples: Examples) -> None:
     """Each command of a page's examples prints what stands below it."""
     todo = [it for it in manual.steps(page.read_text()) if not it.is_roots or os.geteuid() == 0]
-    if any("/service" in step.command for step in todo):
+    if any(SERVICE.search(step.command) for step in todo):
         examples.start_svscan()
     for step in todo:
         examples.run(step)

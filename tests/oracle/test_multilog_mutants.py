@@ -31,11 +31,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 RUNNER = """
-import os, sys
+import os, signal, sys
 import hypothesis, pytest
 for line in sys.stdin:
     pid = os.fork()
     if not pid:
+        signal.alarm(300)  # a bug may be an endless loop
         null = os.open(os.devnull, os.O_RDWR)
         for fd in range(3):
             os.dup2(null, fd)
