@@ -52,7 +52,7 @@ def value(number: float | None, unit: str) -> str:
 
 def cells(row: Row) -> list[str]:
     """Format one line."""
-    budget = f"<= {row.budget:g} x {row.whose}" if row.budget else f"x {row.whose}"
+    budget = f"<= {row.budget:.3g} x {row.whose}" if row.budget else f"x {row.whose}"
     return [
         row.label,
         value(row.figure.ours, row.unit),
