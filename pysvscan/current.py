@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pysvscan.logdir import Logdir
     from pysvscan.strand import Step, Strand
 
+NEWLINE = 10
 MARGIN_BYTES = 2000  # a file this close to its size, and at the end of a line, is full
 
 
@@ -60,6 +61,23 @@ class Current:
             count = os.write(self.fd, memoryview(text)[at:end])
         self.bytes += count
         self.is_line_start = text[at + count - 1 : at + count] == b"\n"
+        return count
+
+    def add(self, text: bytes) -> int:
+        """Write complete lines if the file takes them all and is not full then.
+
+        Returns:
+            How many bytes are written. Why not all, write() will find out.
+        """
+        size = len(text)
+        if self.bytes + size >= self.size_bytes - MARGIN_BYTES or text[-1] != NEWLINE:
+            return 0
+        try:
+            count = os.write(self.fd, text)
+        except OSError:
+            return 0
+        self.bytes += count
+        self.is_line_start = count == size or text[count - 1] == NEWLINE
         return count
 
     def is_full(self) -> bool:

@@ -103,12 +103,22 @@ class Cyclog:
 
     # What a caller does.
 
-    def put(self, text: bytes) -> None:
-        """Take text to be written; advance() writes it."""
+    def put(self, text: bytes) -> bool:
+        """Take text; what cannot be written at once, in one piece, advance() writes.
+
+        Returns:
+            Whether all is written.
+        """
         if self.keeping.full == "drop-lines":
             text = self.sift(text)
+        elif not (self.text or self.strand.steps or self.is_ending):
+            count = self.current.add(text)
+            if count == len(text):
+                return True
+            text = text[count:]
         self.text = self.unwritten() + text
         self.at = 0
+        return False
 
     def is_empty(self) -> bool:
         """Say whether nothing is in `current`: nothing to rotate."""

@@ -5,7 +5,6 @@ said and tried again every 5 s. TERM always ends it: see `end`.
 Source: daemontools 0.76 multilog.c; the deviations are listed in tests/oracle/deviations.py.
 """
 
-import errno
 import os
 import select
 import time
@@ -23,10 +22,10 @@ from _signal import (
 
 from pysvscan import cyclog, pathexec, strerr
 from pysvscan.core.script import Output, Pipe, Script
+from pysvscan.reading import READ_BYTES, Reader
 from pysvscan.statusfile import StatusFile
 from pysvscan.stuck import Stuck
 
-READ_BYTES = 65536
 NEWLINE = b"\n"
 SECOND_NS = 1_000_000_000
 RETRY_NS = 5 * SECOND_NS
@@ -52,15 +51,18 @@ class Multilog:
 
     Attributes:
         outlets: the files and the logs; all that is open, in the order that it was opened.
+        routes: the logs, each with its selection in the script.
         due_ns: of each outlet that is stuck, when to try again (monotonic).
     """
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.pipe = Pipe()
+        self.input = Reader()
         self.outlets: list[Outlet] = []
         self.files: list[StatusFile] = []
         self.logs: list[cyclog.Cyclog] = []
+        self.routes: list[tuple[cyclog.Cyclog, int]] = []
         self.due_ns: dict[Outlet, int] = {}
         self.term_ns = 0  # when TERM came (monotonic); 0 means it did not
         self.is_alarmed = False
@@ -110,6 +112,7 @@ class Multilog:
         for it in self.script.directories:
             log = cyclog.Cyclog(it.path, it.size_bytes, it.count, it.processor, chain)
             self.logs.append(log)
+            self.routes.append((log, it.selection))
             self.outlets.append(log)
             self.settle()
 
@@ -118,14 +121,15 @@ class Multilog:
         while not self.term_ns:
             if self.is_alarmed:
                 self.rotate()
-            if not self.wait(self.input_poll, None) or self.term_ns or self.is_alarmed:
-                continue  # a signal goes before input that came with it
-            data = read(READ_BYTES)
+            data = self.input.read_at_once()
+            if data is None:
+                if not self.wait(self.input_poll, None) or self.term_ns or self.is_alarmed:
+                    continue  # a signal goes before input that came with it
+                data = self.input.read(READ_BYTES)
             if data == b"":
                 return
             if data:
                 self.put(self.script.feed(self.pipe, data, time.time_ns()))
-                self.settle()
         self.read_line()
 
     def rotate(self) -> None:
@@ -141,31 +145,42 @@ class Multilog:
         deadline_ns = self.term_ns + LINE_NS
         while self.pipe.is_unfinished() and time.monotonic_ns() < deadline_ns:
             if self.wait(self.input_poll, deadline_ns):
-                data = read(1)
+                data = self.input.read(1)
                 if data == b"":
                     return
                 if data:
                     self.put(self.script.feed(self.pipe, data, time.time_ns()))
-                    self.settle()
 
     def finish(self) -> None:
         """Write the last line, and leave the directories clean."""
         self.put(self.script.finish(self.pipe))
-        self.settle()
         for log in self.logs:
             log.finish()
         self.settle()
 
     def put(self, out: Output) -> None:
-        """Hand out what a chunk asks for."""
+        """Hand out what a chunk asks for, and write it.
+
+        Raises:
+            Ended: TERM came, and something is stuck.
+        """
+        if self.hand_out(out):
+            self.settle()
+
+    def hand_out(self, out: Output) -> bool:
+        """Hand out what a chunk asks for; says whether anything of it is left to be written."""
         if out.alerts:
             complain(out.alerts)
-        for file, record in zip(self.files, out.shown, strict=False):
-            if record:
-                file.put(record)
-        for log, it in zip(self.logs, self.script.directories, strict=False):
-            if out.texts[it.selection]:
-                log.put(out.texts[it.selection])
+        is_left = False
+        for at, record in enumerate(out.shown):
+            if record and at < len(self.files):
+                self.files[at].put(record)
+                is_left = True
+        for log, which in self.routes:
+            text = out.texts[which]
+            if text and not log.put(text):
+                is_left = True
+        return is_left
 
     # Waiting.
 
@@ -224,7 +239,7 @@ class Multilog:
     def end(self) -> int:
         """Try for 2 s more, then say what is lost; returns the exit code."""
         self.due_ns.clear()
-        self.put(self.script.finish(self.pipe))
+        self.hand_out(self.script.finish(self.pipe))
         deadline_ns = time.monotonic_ns() + DISK_NS
         while self.advance() and time.monotonic_ns() < deadline_ns:
             self.wait(self.wake_poll, min([deadline_ns, *self.due_ns.values()]))
@@ -254,14 +269,6 @@ class Multilog:
             lost = "the last line"
         strerr.warn("multilog", f"giving up {lost} for {outlet.name}")
         return 111
-
-
-def read(count: int) -> bytes | None:
-    """Read from descriptor 0; None: nothing there after all. An error ends the input, as in C."""
-    try:
-        return os.read(0, count)
-    except OSError as exc:
-        return None if exc.errno in (errno.EAGAIN, errno.EINTR) else b""
 
 
 def complain(alerts: bytes) -> None:

@@ -70,7 +70,7 @@ class Output:
     __slots__ = ("alerts", "shown", "texts")
 
     def __init__(self, selections: int, files: int) -> None:
-        self.texts: list[bytes] = [b""] * selections
+        self.texts = [b""] * selections
         self.shown: list[bytes | None] = [None] * files
         self.alerts = b""
 
@@ -85,6 +85,7 @@ class Script:
         files: the =files, likewise.
         alerting: of each `e`, which selection.
         ignored: the words that ask for nothing; the C multilog ignores them silently.
+        writing: the selections of directories, and how they select.
     """
 
     __slots__ = (
@@ -112,7 +113,8 @@ class Script:
         self.files = tuple(files)
         self.alerting = tuple(alerting)
         self.ignored = tuple(ignored)
-        self.writing = frozenset(it.selection for it in directories)
+        writing = {it.selection for it in directories}
+        self.writing = [(which, selections[which].select) for which in sorted(writing)]
 
     def feed(self, pipe: Pipe, data: bytes, now_ns: int) -> Output:
         """Run the script over what was read.
@@ -124,12 +126,19 @@ class Script:
         """
         out = Output(len(self.selections), len(self.files))
         end = data.rfind(b"\n") + 1
-        start = self.go_on(pipe, data, out) if pipe.is_unfinished() else 0
-        if start == len(data):
-            return out
+        start = 0
+        if pipe.line or pipe.kept is not None:
+            start = self.go_on(pipe, data, out)
+            if start == len(data):
+                return out
         stamp = tai.label(now_ns) + b" " if self.stamped else b""
         if start < end:
-            self.run_lines(data, start, end, stamp, out)
+            for which, select in self.writing:
+                out.texts[which] = select(out.texts[which], data, start, end, stamp)
+            if self.files:
+                self.show(data, start, end, stamp, out)
+            if self.alerting:
+                out.alerts += self.alert_lines(data, start, end, stamp)
         if end < len(data):
             self.hold(pipe, stamp + data[end:], out)
         return out
@@ -179,21 +188,16 @@ class Script:
 
     def emit(self, text: bytes, kept: list[bool], out: Output) -> None:
         """Write text where it is selected."""
-        for which in self.writing:
+        for which, _ in self.writing:
             if kept[which]:
                 out.texts[which] += text
 
-    def run_lines(self, data: bytes, start: int, end: int, stamp: bytes, out: Output) -> None:
-        """Run over the complete lines from start to end, which have no stamp yet."""
-        for which in self.writing:
-            text = self.selections[which].select(out.texts[which], data, start, end, stamp)
-            out.texts[which] = text
+    def show(self, data: bytes, start: int, end: int, stamp: bytes, out: Output) -> None:
+        """Find the last line for each =file."""
         for at, file in enumerate(self.files):
             begin = max(self.selections[it].last(data, start, end, stamp) for it in file.selections)
             if begin >= 0:
                 out.shown[at] = record(stamp + data[begin : data.find(b"\n", begin)])
-        if self.alerting:
-            out.alerts += self.alert_lines(data, start, end, stamp)
 
     def alert_lines(self, data: bytes, start: int, end: int, stamp: bytes) -> bytes:
         """Build the alerts: line by line, and for each line in the script's order."""

@@ -4,6 +4,9 @@ A moment is an int: nanoseconds since the Unix epoch. The label counts seconds f
 of Unix time, and knows no leap seconds. Source: daemontools 0.76 tai.h, taia_pack.c, timestamp.c.
 """
 
+from struct import Struct
+
+RECORD = Struct(">QI")
 EPOCH = 2**62 + 10  # the TAI64 second at which Unix time began, by DJB's tai_unix
 SECOND_NS = 1_000_000_000
 LABEL_BYTES = 25  # "@" and 24 hex digits
@@ -12,7 +15,7 @@ LABEL_BYTES = 25  # "@" and 24 hex digits
 def pack(now_ns: int) -> bytes:
     """Encode a moment as 12 bytes: seconds (8) and nanoseconds (4), both big-endian."""
     seconds, nano = divmod(now_ns, SECOND_NS)
-    return (EPOCH + seconds).to_bytes(8, "big") + nano.to_bytes(4, "big")
+    return RECORD.pack(EPOCH + seconds, nano)
 
 
 def unpack(data: bytes) -> int:
