@@ -122,6 +122,7 @@ class FailingOs:
         failing: calls with these names fail.
         number: with this errno.
         failed: the name of the call that failed last.
+        calls: the names of all calls, in their order.
     """
 
     def __init__(self, nth: int = 0, failing: Iterable[str] = (), number: int = errno.EIO) -> None:
@@ -129,6 +130,7 @@ class FailingOs:
         self.failing = set(failing)
         self.number = number
         self.failed = ""
+        self.calls: list[str] = []
         self.pid = os.getpid()  # the calls of a child do not count
 
     def __getattr__(self, name: str) -> Any:
@@ -141,6 +143,7 @@ class FailingOs:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.nth -= os.getpid() == self.pid
+            self.calls.append(name)
             if name in self.failing or (not self.nth and not self.failed):
                 self.failed = name
                 raise OSError(self.number, "")

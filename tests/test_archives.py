@@ -82,6 +82,15 @@ def test_archives_of_a_directory_outlive_a_wrong_clock(tmp_path: Path, clock: Cl
         assert len(names(tmp_path / "d")) >= 3, "the last two, and the new one"
 
 
+def test_archives_that_are_the_last_two_have_no_age(tmp_path: Path, clock: Clock) -> None:
+    """However old: beside the new one, the one before it stays."""
+    old = aged(tmp_path / "d", clock, 40 * DAY_NS)
+    log = opened(tmp_path / "d", keeping=Keeping(max_age_ns=30 * DAY_NS))
+    log.put(ONE)
+    work(log)
+    assert (remaining(tmp_path / "d", old), len(names(tmp_path / "d"))) == ([0], 2)
+
+
 def test_archives_of_no_legal_name_have_no_age(tmp_path: Path, clock: Clock) -> None:
     """What nobody can tell the age of goes by count only."""
     path = tmp_path / "d"

@@ -16,7 +16,7 @@ from pysvscan.keeping import Keeping
 from pysvscan.outlets import Outlets
 from pysvscan.statusfile import StatusFile
 from pysvscan.sync import Sync
-from tests.cyclogs import LINES, names, opened, text, use_gzip, wait, work
+from tests.cyclogs import LINES, FailingOs, names, opened, text, use_gzip, wait, work
 from tests.wait import wait_until
 
 GZIP = Keeping(compress="gzip")
@@ -74,6 +74,21 @@ def test_compressor_compresses_what_is_rotated(tmp_path: Path) -> None:
 def log_path(log: cyclog.Cyclog) -> Path:
     """Say where a log is."""
     return Path(os.fsdecode(log.path))
+
+
+def test_compressor_brings_each_step_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Complete before it is named, and the new name is there before the old one goes."""
+    use_gzip(monkeypatch, tmp_path)
+    log = at_work(tmp_path / "d")
+    calls = FailingOs().plant(monkeypatch).calls
+    assert work(log) == []
+    assert calls == [
+        *("open", "fchmod", "fsync"),
+        *("stat", "rename", "fsync", "unlink"),
+        "listdir",
+    ]
 
 
 def test_compress_zstd(tmp_path: Path) -> None:
