@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pysvscan import multilog
 from tests.oracle import multilog_runner as runner
 from tests.oracle.runner import Pair, count, environment
 from tests.wait import wait_until
@@ -18,18 +19,27 @@ Oracle = Callable[[str], Pair]
 BOTH = pytest.mark.parametrize("which", ["c", "ours"])
 
 
+# Ours, but it waits a fifth as long for processors and before it tries again.
+HURRY = """
+import sys
+from pysvscan import multilog
+multilog.PROCESSOR_NS //= 5
+multilog.RETRY_NS //= 5
+from pysvscan.__main__ import run
+run("multilog", sys.argv[1:])
+"""
+
+
 class Running:
     """A multilog on a pipe, in a directory of its own."""
 
-    def __init__(
-        self, program: str, words: list[str], cwd: Path, preexec: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, argv: list[str], cwd: Path, preexec: Callable[[], None] | None) -> None:
         cwd.mkdir(exist_ok=True)
         self.cwd = cwd
         self.reading, self.writing = os.pipe2(os.O_CLOEXEC)
         with Path(f"{cwd}.err").open("ab") as err:
             self.process = subprocess.Popen(
-                [program, *words],
+                argv,
                 cwd=cwd,
                 stdin=self.reading,
                 stderr=err,
@@ -111,8 +121,13 @@ def start(oracle: Oracle, tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
     def started(which: str, *words: str, preexec: Callable[[], None] | None = None) -> Running:
-        program = getattr(oracle("multilog"), which)
-        running.append(Running(program, list(words), tmp_path / which, preexec))
+        pair = oracle("multilog")
+        programs = {
+            "c": [pair.c],
+            "ours": [pair.ours],
+            "hurried": [pair.python, "-I", "-c", HURRY],
+        }
+        running.append(Running([*programs[which], *words], tmp_path / which, preexec))
         return running[-1]
 
     yield started
@@ -222,7 +237,8 @@ def test_multilog_hears_term_while_it_works(start: Start, tmp_path: Path) -> Non
 def test_multilog_ends_although_its_processor_hangs(start: Start) -> None:
     """TERM while a processor hangs: C waits for it for ever, we 10 s; nothing is lost by it."""
     script = "echo $$ >pid; exec sleep 1000"
-    c, ours = (start(which, "s4096", f"!{script}", "./d") for which in ("c", "ours"))
+    assert multilog.PROCESSOR_NS == 10 * 10**9
+    c, ours = (start(which, "s4096", f"!{script}", "./d") for which in ("c", "hurried"))
     pids = []
     for it in (c, ours):
         it.write(b"line\n" * 500)
@@ -265,7 +281,7 @@ def test_multilog_ends_on_a_blocked_disk(start: Start) -> None:
 
 def test_multilog_ends_where_a_processor_outlasts_a_stuck_directory(start: Start) -> None:
     """TERM while one directory is stuck and another's processor runs; then it is not stuck."""
-    it = start("ours", "s4096", "./d", "!echo $$ >pid; exec sleep 1000", "./e")
+    it = start("hurried", "s4096", "./d", "!echo $$ >pid; exec sleep 1000", "./e")
     wait_until(lambda: (it.cwd / "e/current").exists())
     (it.cwd / "d/previous").mkdir()
     it.write(b"line\n" * 500)
@@ -287,7 +303,8 @@ def test_multilog_pauses_at_a_file_size_limit(start: Start) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
 
-    c, ours = (start(which, "./d", preexec=limit) for which in ("c", "ours"))
+    assert multilog.RETRY_NS == 5 * 10**9
+    c, ours = (start(which, "./d", preexec=limit) for which in ("c", "hurried"))
     for it in (c, ours):
         it.write(b"line\n" * 500)
     assert c.wait() == -signal.SIGXFSZ
