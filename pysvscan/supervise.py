@@ -18,6 +18,7 @@ from pysvscan.core import identity, restart, service, status
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
 from pysvscan.files import Files
+from pysvscan.historyfile import HistoryFile
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import Pidfd, is_dead
 from pysvscan.starter import Starter
@@ -76,6 +77,7 @@ class Supervise:
         self.label = label
         self.owner = owner or self
         self.files = Files(directory, label)
+        self.history = HistoryFile(directory)
         self.stdin = self.stdout = self.stderr = -1
         self.state = State.DOWN
         self.pid = 0
@@ -108,6 +110,7 @@ class Supervise:
             undo.callback(self.close)
             self.want = b"u" if self.files.is_wanted() else b"d"
             self.files.take()
+            self.history.load()
             self.adopt()
             self.announce()
             self.files.open_ok()
@@ -248,13 +251,15 @@ class Supervise:
 
     def died(self, wstatus: int) -> None:
         """Serve the death of the process; it may be one that never ran."""
-        if self.pidfd >= 0:
+        is_ours = self.pidfd < 0
+        if not is_ours:
             self.close_pidfd()
         is_exact = self.started is not None and self.started.is_exact
         self.is_doubtful = not is_exact and is_not_run(wstatus)
         failure = self.failure()
         if failure is None:
             self.failures = 0
+            self.history.ended(self.since_ns, wstatus if is_ours else None)
             self.feed(service.CHILD)
         else:
             self.start_failed("fatal", f"unable to start {self.files.path(b'run')}", failure)
@@ -263,6 +268,7 @@ class Supervise:
     def start_failed(self, label: str, message: str, cause: BaseException | None) -> None:
         """Say why the service does not run; whoever we report to says it again only seldom."""
         self.failures += 1
+        self.history.failed(message, cause)
         self.report(label, message, cause)
 
     def feed(self, event: int) -> None:
@@ -308,6 +314,7 @@ class Supervise:
             self.close()
         elif action is Action.RETRY:
             delay_ns = min(restart.delay(self.failures), restart.RETRY_NS)
+            self.history.retried_in(delay_ns)
             self.wait(time.monotonic_ns() + delay_ns)
             self.on_failure()
         elif self.timer:  # UNSCHEDULE

@@ -22,13 +22,17 @@ def main(argv: list[bytes], _chain: "Chain") -> int:
     """Print a line for each directory, be it that it cannot be read; exit 0."""
     describe, directories = in_short, argv[1:]
     if directories[:1] == [b"-l"]:
-        describe, directories = at_length, directories[1:]
+        from pysvscan.detail import describe
+
+        directories = directories[1:]
     try:
         start = os.open(b".", os.O_RDONLY | os.O_NONBLOCK)
     except OSError as exc:
         raise strerr.Fatal("unable to open current directory") from exc
     for directory in directories:
-        lines = b"".join(directory + line.encode() + b"\n" for line in look(directory, describe))
+        lines = b"".join(
+            directory + os.fsencode(line) + b"\n" for line in look(directory, describe)
+        )
         strerr.write(lines, fd=1)
         try:
             os.fchdir(start)
@@ -37,7 +41,7 @@ def main(argv: list[bytes], _chain: "Chain") -> int:
     return 0
 
 
-def look(directory: bytes, describe: "Callable[[bytes, bool], list[str]]") -> list[str]:
+def look(directory: bytes, describe: "Callable[[bytes | None, bool], list[str]]") -> list[str]:
     """Say how a service is, or why that cannot be said: what follows its name in each line."""
     doing = "unable to chdir"
     try:
@@ -55,22 +59,15 @@ def look(directory: bytes, describe: "Callable[[bytes, bool], list[str]]") -> li
         return [f": {doing}: {exc}"]
     except OSError as exc:
         if exc.errno == errno.ENXIO and doing == "unable to open supervise/ok":
-            return [": supervise not running"]
+            return describe(None, normally_up)
         return [f": {doing}: {strerr.reason(exc)}"]
 
 
-def in_short(data: bytes, normally_up: bool) -> list[str]:
-    """Describe a service in C's words."""
+def in_short(data: bytes | None, normally_up: bool) -> list[str]:
+    """Describe a service in C's words; None: nobody supervises it."""
+    if data is None:
+        return [": supervise not running"]
     return [": " + status.unpack(data).describe(normally_up, time_ns())]
-
-
-def at_length(data: bytes, normally_up: bool) -> list[str]:
-    """Describe a service, and the log process that daemontools-encore keeps beside it."""
-    record, log = status.unpack(data), status.unpack_log(data)
-    lines = [": " + record.describe(normally_up, time_ns()) + record.elaborate()]
-    if log:
-        lines.append(" log: " + log.describe(True, time_ns()) + log.elaborate())
-    return lines
 
 
 def is_file(path: bytes) -> bool:
