@@ -43,10 +43,11 @@ def start(directory: Path) -> "subprocess.Popen[bytes]":
 
 
 def words_of(process: "subprocess.Popen[bytes]") -> list[bytes] | None:
-    """Read the words of a process that has become C's multilog."""
-    found = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    """Read the words of a process that has become C's multilog; what it is comes first."""
     exe = os.path.realpath(f"/proc/{process.pid}/exe")
-    return found if exe == os.path.realpath(c_program("multilog")) else None
+    found = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    is_multilog = exe == os.path.realpath(c_program("multilog")) and found[:1] == [b"multilog"]
+    return found if is_multilog else None
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
