@@ -111,7 +111,7 @@ class Cyclog:
         """
         if self.keeping.full == "drop-lines":
             text = self.sift(text)
-        elif not (self.text or self.strand.steps or self.is_ending):
+        if text and not (self.text or self.strand.steps or self.is_ending):
             count = self.current.add(text)
             if count == len(text):
                 return True

@@ -236,6 +236,7 @@ def main(name: str, descriptors: int) -> int:
     chain.limits.append((resource.RLIMIT_NOFILE, descriptors))
     logger = Logger(take_socket(), chain)
     os.chdir("/")
+    os.umask(0o022)  # a log's files are those that C's multilog makes, whatever svscan was given
     try:
         if name:
             become(name)

@@ -219,6 +219,15 @@ def test_cyclog_closed_lets_go_of_everything(
         sync.close()
 
 
+def test_cyclog_closed_is_unlocked_whoever_has_its_descriptors(tmp_path: Path) -> None:
+    """A child that is just being executed has them a moment longer: that holds no lock."""
+    log = opened(tmp_path / "d")
+    held = os.dup(log.directory.lock_fd)
+    log.close()
+    opened(tmp_path / "d").close()
+    os.close(held)
+
+
 def test_cyclog_takes_a_line_that_never_ends(tmp_path: Path) -> None:
     """A line of 100 MB passes in pieces: never is more than one of them in memory."""
     log = opened(tmp_path / "d", size=16_000_000, count=2)
@@ -274,3 +283,17 @@ def test_cyclog_says_what_the_disk_said(tmp_path: Path, monkeypatch: pytest.Monk
     assert work(log) == []
     assert text(tmp_path / "d") == LINES
     sync.close()
+
+
+@pytest.mark.parametrize("full", ["block", "drop-lines"])
+def test_cyclog_writes_at_once_what_fits(tmp_path: Path, full: str) -> None:
+    """Whole lines that fill no file need no advance(); anything else does, nothing included."""
+    log = opened(tmp_path / "d", keeping=Keeping(full))
+    assert not log.put(b"1\n")
+    log.advance()
+    assert log.put(b"2\n")
+    assert not log.is_busy()
+    for piece in (b"3", b"", b"3\n" + LINES):
+        assert not log.put(piece)
+        log.advance()
+    assert text(tmp_path / "d") == b"1\n2\n33\n" + LINES
