@@ -91,11 +91,16 @@ class Outlets:
                     self.due.pop(outlet, None)
 
     def advance_one(self, outlet: "Outlet") -> None:
-        """Advance an outlet; what it can do without is said, and no reason to wait."""
+        """Advance an outlet; say what is no reason to wait: what was left, and what had to go."""
+        before = outlet.lost_archives if isinstance(outlet, Cyclog) else 0
         try:
             outlet.advance()
         except Left as exc:
             self.say(str(exc), exc.__cause__)
+        finally:
+            lost = outlet.lost_archives - before if isinstance(outlet, Cyclog) else 0
+            if lost:
+                self.say(f"out of disk space, removed {lost} archives in {outlet.name}", None)
 
     def is_due(self, outlet: "Outlet") -> bool:
         """Say whether an outlet may be tried: it is not stuck, or was so for long enough."""

@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from pysvscan import cyclog
+from pysvscan.core import script
 from pysvscan.keeping import Keeping
+from pysvscan.outlets import Outlets
+from pysvscan.statusfile import StatusFile
 from pysvscan.stuck import Stuck
 from tests.cyclogs import LINES, FailingOs, names, opened, text, work
 
@@ -148,6 +151,23 @@ def test_full_drops_the_oldest_archives(tmp_path: Path, monkeypatch: pytest.Monk
     failing.failing.clear()
     assert work(log) == []
     assert text(tmp_path / "d").endswith(b"000999\nmore\n")
+
+
+def test_full_says_which_archives_it_drops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The logger's stderr tells that, and how many, whether it helped or not."""
+    log = ready(tmp_path / "d", DROP_ARCHIVES, LINES * 3)
+    said: list[str] = []
+    outlets = Outlets(
+        script.parse([b"./d"]), StatusFile, lambda _: log, lambda message, _: said.append(message)
+    )
+    count = len(names(tmp_path / "d")) - 2
+    FailingOs(failing=FILES, number=errno.ENOSPC).plant(monkeypatch)
+    log.put(b"more\n")
+    outlets.advance()
+    assert said == [
+        f"out of disk space, removed {count} archives in {tmp_path}/d",
+        f"unable to write to {tmp_path}/d/current, pausing",
+    ]
 
 
 def test_full_drops_archives_for_no_other_reason(
