@@ -25,21 +25,25 @@ class Archives:
     Attributes:
         count: of all files, current included.
         max_age_ns: older ones go, one at a time; None: age does not matter.
+        newest_ns: the latest name's moment; None: not yet looked for.
     """
 
     def __init__(self, directory: "Logdir", count: int, max_age_ns: int | None) -> None:
         self.directory = directory
         self.count = count
         self.max_age_ns = max_age_ns
+        self.newest_ns: int | None = None
 
     def names(self) -> list[bytes]:
         """List them, oldest first: whatever is named `@` and 24 bytes or more.
 
         One that was compressed, and is still there, is not counted besides its successor.
         """
-        names = set(self.directory.names())
+        names = self.directory.names()
         found = [name for name in names if name[:1] == b"@" and len(name) >= tai.LABEL_BYTES]
-        found = [name for name in found if names.isdisjoint(successors(name))]
+        if any(name.endswith(tuple(SUFFIXES.values())) for name in found):
+            every = set(found)
+            found = [name for name in found if every.isdisjoint(successors(name))]
         return sorted(found, key=lambda name: name[: tai.LABEL_BYTES])
 
     def add(self, name: bytes, suffix: bytes) -> "list[Step]":
@@ -58,11 +62,14 @@ class Archives:
         Archives are deleted by name, oldest first: a clock that was set back must not make the
         newest file the next to go.
         """
-        newest_ns = max(map(moment, self.names()), default=0)
-        target = tai.label(max(time.time_ns(), newest_ns + 1)) + suffix
+        if self.newest_ns is None:
+            self.newest_ns = max(map(moment, self.names()), default=0)
+        now_ns = max(time.time_ns(), self.newest_ns + 1)
+        target = tai.label(now_ns) + suffix
         fd = self.directory.fd
         with pausing(f"unable to link to {self.directory.file(target)}"):
             os.link(name, target, src_dir_fd=fd, dst_dir_fd=fd)
+        self.newest_ns = now_ns
 
     def remove(self, name: bytes) -> "list[Step]":
         """Remove one name."""
