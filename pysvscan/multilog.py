@@ -20,7 +20,7 @@ from _signal import (
     signal,
 )
 
-from pysvscan import cyclog, pathexec, strerr
+from pysvscan import cyclog, memory, pathexec, strerr
 from pysvscan.core.script import Output, Pipe, Script
 from pysvscan.reading import READ_BYTES, Reader
 from pysvscan.statusfile import StatusFile
@@ -56,6 +56,7 @@ class Multilog:
     """
 
     def __init__(self, script: Script) -> None:
+        memory.keep()
         self.script = script
         self.pipe = Pipe()
         self.input = Reader()
