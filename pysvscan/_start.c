@@ -384,18 +384,28 @@ static PyObject *failure(PyObject *self, PyObject *capsule)
     return process ? PyLong_FromLong(process->error) : 0;
 }
 
+static PyObject *show(PyObject *self, PyObject *nothing)
+{
+    (void)self;
+    (void)nothing;
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(given_doc, "Keep what services are given: environment (a tuple of bytes), blocked signals, signals\n"
                         "to set to their default (bits, 1 is signal 1), soft and hard limit of descriptors.");
 PyDoc_STRVAR(wait_doc, "Have a process wait: its pid, its pidfd (the caller's), and what the others want.");
 PyDoc_STRVAR(go_doc, "Let it become ./run of this directory, with these FIFOs as 0, 1, 2 (-1: as they are).\n"
                      "False: it is dead.");
 PyDoc_STRVAR(cancel_doc, "Let it exit, if it waits.");
+PyDoc_STRVAR(show_doc, "Let our children and whoever has our account see us in /proc, as after an exec.");
 PyDoc_STRVAR(failure_doc, "Say why ./run could not be executed: an errno, or 0; to be asked after its death.");
 
 static PyMethodDef methods[] = {
     {"given", given, METH_VARARGS, given_doc},    {"wait", wait_, METH_O, wait_doc},
     {"go", go, METH_VARARGS, go_doc},             {"cancel", cancel, METH_O, cancel_doc},
-    {"failure", failure, METH_O, failure_doc},    {0, 0, 0, 0},
+    {"failure", failure, METH_O, failure_doc},    {"show", show, METH_NOARGS, show_doc},
+    {0, 0, 0, 0},
 };
 
 static struct PyModuleDef module = {

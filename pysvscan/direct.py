@@ -63,18 +63,35 @@ class Direct:
         return road if road and road.goes_through() else None
 
     def goes_through(self) -> bool:
-        """Try it, up to the exec of a ./run that is not there: a container may forbid something."""
+        """Try it, up to the exec of a ./run that is not there: a container may forbid something.
+
+        Where `setuidgid ACCOUNT svscan` was one process, the kernel hides from the account what it
+        was as root, our descriptors in /proc too; an exec in between would have ended that.
+        """
+        try:
+            failure = self.try_it()
+            if failure == errno.EACCES:
+                self.part.show()
+                failure = self.try_it()
+        except OSError:
+            return False
+        return failure == errno.ENOENT
+
+    def try_it(self) -> int:
+        """Start what cannot be executed, and give the errno.
+
+        Raises:
+            OSError: no process can be had.
+        """
         directory = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             pid, pidfd, handle = self.part.wait(self.given)
             os.close(pidfd)
             self.part.go(handle, directory, -1, -1, -1)
             os.waitpid(pid, 0)
-        except OSError:
-            return False
         finally:
             os.close(directory)
-        return bool(self.part.failure(handle) == errno.ENOENT)
+        return int(self.part.failure(handle))
 
     def take(self, directory: int) -> Process:  # noqa: ARG002 (it takes any ./run)
         """Make a process that waits.

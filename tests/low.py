@@ -1,4 +1,4 @@
-"""Descriptors below 10, kept from pytest for what needs one: the starter's fast road.
+"""Descriptors below 10, kept from pytest for what needs one: the shell that waits.
 
 A plugin, so that it is imported before pytest takes 3 to 9 for its captures.
 """

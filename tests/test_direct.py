@@ -1,13 +1,17 @@
 """The road in C: what is its own. What it has in common with the others is in test_starter.py."""
 
+import errno
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pysvscan.direct import Direct
+from tests.conftest import ROOT
 from tests.hosted import Host, hosting
 
 PAGE = resource.getpagesize()
@@ -72,6 +76,46 @@ def test_direct_refuses_what_is_no_handle(direct: Direct) -> None:
         part.given((b"A=b\0c",), 0, 0, 1, 1)
     with pytest.raises(TypeError):
         part.given(("A=b",), 0, 0, 1, 1)
+
+
+CHAIN = """
+import os, resource
+from tests.hosted import Host
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+host = Host(None, "best")
+print(type(host.starter.road).__name__)
+waiting = host.starter.take(0)
+waiting.cancel()
+host.close()
+"""
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("direct")
+def test_direct_goes_through_after_a_change_of_account() -> None:
+    """`setuidgid ACCOUNT svscan` is one process: no exec has made /proc the account's."""
+    result = subprocess.run([sys.executable, "-c", CHAIN], cwd=ROOT, stdout=subprocess.PIPE)
+    assert (result.returncode, result.stdout) == (0, b"Direct\n")
+
+
+def test_direct_gives_way_where_it_does_not_go_through(
+    host: Host, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process to be had, or an unexpected end of it: another road is taken."""
+    for failure in (0, errno.ENOSYS):
+        monkeypatch.setattr(direct, "try_it", lambda failure=failure: failure)
+        assert not direct.goes_through()
+    with monkeypatch.context() as patch:
+        patch.setenv("PYSVSCAN_PURE", "1")
+        assert Direct.find(host.loop, host.starter.kernel, host.inherited) is None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        assert Direct.find(host.loop, host.starter.kernel, host.inherited) is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_direct_has_no_descriptor_left(host: Host, direct: Direct) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -28,7 +27,7 @@ MARK = "PYSVSCAN_CHAOS"
 
 
 def make_services(where: Path) -> list[Path]:
-    """Make services, by both roads: an interpreter that is a script takes the slow one."""
+    """Make services; one whose interpreter is a script is nothing for a shell: it is forked."""
     interpreter = where / ".interpreter"
     executable(interpreter, 'exec /bin/sh "$@"')
     paths = [where / str(number) for number in range(SERVICES)]
@@ -41,13 +40,19 @@ def make_services(where: Path) -> list[Path]:
     return paths
 
 
-def start(where: Path, mark: str, program: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-    """Start svscan; what it starts has the mark in its environment."""
+def start(where: Path, mark: str, pure: str = "0") -> subprocess.Popen[bytes]:
+    """Start svscan, with its part in C or without; what it starts has the mark in its environment.
+
+    Args:
+        where: the scan directory.
+        mark: by which all processes are found.
+        pure: PYSVSCAN_PURE.
+    """
     with (where / ".stderr").open("ab") as stderr:
         return subprocess.Popen(
-            [*program, *OURS, "svscan"],
+            [*OURS, "svscan"],
             cwd=where,
-            env={"PATH": "/usr/bin:/bin", MARK: mark},
+            env={"PATH": "/usr/bin:/bin", MARK: mark, "PYSVSCAN_PURE": pure},
             stdin=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
@@ -114,7 +119,10 @@ def is_old(path: Path) -> bool:
 
 
 def test_svscan_killed_in_a_start_leaves_nothing_unrecorded(tmp_path: Path) -> None:
-    """KILL within 2 ms of a start: each live process is the one in supervise/child."""
+    """KILL within 2 ms of a start: each live process is the one in supervise/child.
+
+    By turns with the part in C and without, so that each svscan takes over what the other left.
+    """
     draw = random.Random(SEED)  # noqa: S311
     paths = make_services(tmp_path)
     with ExitStack() as stack:
@@ -123,7 +131,7 @@ def test_svscan_killed_in_a_start_leaves_nothing_unrecorded(tmp_path: Path) -> N
         found: Counter[str] = Counter()
         for number in range(KILLS):
             mark = f"{os.getpid()}-{number}"
-            svscan = start(tmp_path, mark)
+            svscan = start(tmp_path, mark, pure="10"[number % 2])
             stack.callback(svscan.wait)
             stack.callback(svscan.kill)
             wait_until(lambda: all(is_supervised(path) and is_well(path) for path in paths))

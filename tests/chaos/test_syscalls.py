@@ -26,6 +26,7 @@ pytestmark = [
 ]
 STEP = int(os.environ.get("STEP", "12"))
 NEAR = 6
+PURE = {"direct": "0", "shell": "1", "fork": "1"}  # which roads there are
 
 
 def trace(svscan: subprocess.Popen[bytes], *words: str) -> subprocess.Popen[bytes]:
@@ -39,10 +40,10 @@ def trace(svscan: subprocess.Popen[bytes], *words: str) -> subprocess.Popen[byte
     return process
 
 
-def calls(where: Path, path: Path) -> list[tuple[str, int]]:
+def calls(where: Path, path: Path, pure: str) -> list[tuple[str, int]]:
     """List the system calls of a start: each by name, and as which of that name."""
     log = where / ".trace"
-    svscan = start(where, "calls")
+    svscan = start(where, "calls", pure)
     wait_until(lambda: is_supervised(path) and is_well(path) and is_old(path))
     tracer = trace(svscan, "-o", str(log))
     if tracer.poll() is not None:
@@ -68,7 +69,7 @@ def calls(where: Path, path: Path) -> list[tuple[str, int]]:
 def make_service(where: Path, road: str) -> Path:
     """Make a scan directory with a service that takes this road."""
     path = make(where / "a", "plain")
-    if road == "slow":
+    if road == "fork":
         executable(where / ".interpreter", 'exec /bin/sh "$@"')
         (path / "run").write_text(f"#!{where}/.interpreter\n{ONCE}exec sleep 1000\n")
     return path
@@ -80,7 +81,7 @@ def kill_at(where: Path, road: str, name: str, number: int) -> str:
     mark = f"{os.getpid()}-{road}-{name}-{number}"
     with ExitStack() as stack:
         stack.callback(end, path)
-        svscan = start(where, mark)
+        svscan = start(where, mark, PURE[road])
         stack.callback(svscan.wait)
         stack.callback(svscan.kill)
         wait_until(lambda: is_supervised(path) and is_well(path) and is_old(path))
@@ -94,7 +95,7 @@ def kill_at(where: Path, road: str, name: str, number: int) -> str:
         tracer.wait()
         wait_until(lambda: is_settled(mark))
         wrong = unrecorded(path)
-        second = start(where, mark)
+        second = start(where, mark, PURE[road])
         stack.callback(second.wait)
         stack.callback(second.kill)
         wait_until(lambda: is_supervised(path) and is_well(path))
@@ -116,7 +117,7 @@ def near(points: list[tuple[str, int]]) -> list[tuple[str, int]]:
     ]
 
 
-@pytest.mark.parametrize("road", ["fast", "slow"])
+@pytest.mark.parametrize("road", PURE)
 def test_svscan_killed_at_each_call_of_a_start_leaves_nothing_unrecorded(
     tmp_path: Path, road: str
 ) -> None:
@@ -125,7 +126,7 @@ def test_svscan_killed_at_each_call_of_a_start_leaves_nothing_unrecorded(
     path = make_service(tmp_path / "calls", road)
     with ExitStack() as stack:
         stack.callback(end, path)
-        points = near(calls(tmp_path / "calls", path))
+        points = near(calls(tmp_path / "calls", path, PURE[road]))
 
     def one(point: tuple[str, int]) -> str:
         where = tmp_path / f"{point[0]}-{point[1]}"

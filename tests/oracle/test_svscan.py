@@ -11,7 +11,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -151,18 +151,18 @@ def descendants(pid: int) -> list[int]:
 
 
 def make_services(where: Path) -> list[Path]:
-    """Make a service for each road that a start may take, alone and logged.
+    """Make services, alone and logged, of two kinds.
 
-    Each run becomes `cat -`, which waits for its stdin and opens nothing. The other road: an
-    interpreter that is a script itself is none that a shell could be trusted with.
+    Each run becomes `cat -`, which waits for its stdin and opens nothing. The other kind: an
+    interpreter that is a script itself is none that a shell could be trusted with; it is forked.
     """
     where.mkdir()
     (where / ".interpreter").write_text("#!/bin/cat -\n")
     (where / ".interpreter").chmod(0o755)
-    texts = {"fast": "#!/bin/cat -\n", "slow": f"#!{where}/.interpreter\n"}
+    texts = {"plain": "#!/bin/cat -\n", "forked": f"#!{where}/.interpreter\n"}
     paths = []
-    for road, text in texts.items():
-        for name in (road, f"{road}-logged", f"{road}-logged/log"):
+    for kind, text in texts.items():
+        for name in (kind, f"{kind}-logged", f"{kind}-logged/log"):
             (where / name).mkdir()
             (where / name / "run").write_text(text)
             (where / name / "run").chmod(0o755)
@@ -237,31 +237,47 @@ class Observed:
             os.kill(pid, signal.SIGKILL)
 
 
+# What is in the environment besides.
+ROADS: dict[str, dict[bytes, bytes]] = {"direct": {}, "shell": {b"PYSVSCAN_PURE": b"1"}}
+# A shell has its own mind about the environment; of all else one example each is enough for it.
+FOR_A_SHELL = {"plain", "empty", "names", "values", "stale PWD", "empty PWD", "only OLDPWD"}
+FOR_A_SHELL |= {"shell", "IFS", "our words", "ignored", "blocked too", "few descriptors"}
+CASES = [
+    (name, road) for name in LAUNCHES for road in ROADS if road == "direct" or name in FOR_A_SHELL
+]
+
+
 @pytest.fixture(scope="module")
-def seen(oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Seen, Seen]]:
-    """Look at services of all launches, ours and C's, at their first start and a restart."""
+def seen(oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Seen]:
+    """Look at services of all launches, ours by each road and C's, at first start and restart."""
     pair = oracle("svscan")
     where = tmp_path_factory.mktemp("launches")
-    observed = {}
+    observed: dict[tuple[str, str], Observed] = {}
     with ExitStack() as stack:
         for number, (name, launch) in enumerate(LAUNCHES.items()):
-            ours = Observed(pair.ours, where / f"ours{number}", launch, stack)
-            observed[name] = (ours, Observed(pair.c, where / f"c{number}", launch, stack))
-        for side in (side for both in observed.values() for side in both):
+            observed[name, "C"] = Observed(pair.c, where / f"C{number}", launch, stack)
+        for number, (name, road) in enumerate(CASES):
+            launch = LAUNCHES[name]
+            launch = replace(launch, env={**launch.env, **ROADS[road]})
+            observed[name, road] = Observed(pair.ours, where / f"ours{number}", launch, stack)
+        for side in observed.values():
             side.look("started")
             side.kill()
-        for side in (side for both in observed.values() for side in both):
+        for side in observed.values():
             side.look("restarted")
-    return {name: (ours.seen, theirs.seen) for name, (ours, theirs) in observed.items()}
+    return {key: side.seen for key, side in observed.items()}
 
 
-@pytest.mark.parametrize("name", LAUNCHES)
+@pytest.mark.parametrize(("name", "road"), CASES)
 def test_svscan_hands_on_what_it_was_given_as_c(
-    seen: dict[str, tuple[Seen, Seen]], name: str
+    seen: dict[tuple[str, str], Seen], name: str, road: str
 ) -> None:
     """A service and a logger get the descriptors, signals, limits and environment of C's."""
-    ours, theirs = seen[name]
-    for service, expected in theirs.items():
+    ours, theirs = seen[name, road], seen[name, "C"]
+    more = [name + b"=" + value for name, value in ROADS[road].items()]
+    for service, of_c in theirs.items():
+        environment = sorted([*of_c["environment"], *more])  # type: ignore[misc]
+        expected = {**of_c, "environment": environment}
         for what, value in expected.items():
             assert ours[service][what] == value, f"{service}: {what}"
         assert ours[service] == expected
