@@ -168,7 +168,8 @@ def test_starter_survives_the_lack_of_descriptors(tmp_path: Path, pure: str, cou
         process = subprocess.Popen([*OURS, "supervise", "a"], cwd=tmp_path, stderr=stderr, env=env)
     try:
         first = scan.wait_up(path)
-        wait_until(lambda: (path / "starts").exists())
+        scan.command(path, b"p")  # heard when the start is done, and the next process waits
+        wait_until(lambda: (found := scan.status(path)) and found.paused)
         before = sorted(os.listdir(f"/proc/{process.pid}/fd"))
         limited(process.pid, 3)
         os.kill(first, signal.SIGKILL)
@@ -179,8 +180,8 @@ def test_starter_survives_the_lack_of_descriptors(tmp_path: Path, pure: str, cou
         second = scan.wait_up(path, but=first)
         assert is_alive(second)
         wait_until(lambda: sorted(os.listdir(f"/proc/{process.pid}/fd")) == before)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        assert len(children) == count
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_until(lambda: len(children.read_text().split()) == count)
     finally:
         process.kill()
         process.wait()
