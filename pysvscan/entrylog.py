@@ -292,6 +292,7 @@ class EntryLog:
         if not is_empty:
             message = f"no logger for {strerr.name(self.label)}, giving up what is in its pipe"
             self.entry.report("warning", message, None)
+        self.order(Kind.LEAVE)
         self.over()
 
     # the status

@@ -1,0 +1,108 @@
+"""Loggers killed and stopped while services write as fast as they can: what of it is lost.
+
+KILLS sets how often, LOGGED how many services; contrib/soak/logger does more, and prints the table.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import logs
+from tests.chaos import flood
+from tests.chaos.flood import Found
+from tests.scan import Scan, kill_session
+from tests.wait import wait_until
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("KILLS", "6"))
+SERVICES = int(os.environ.get("LOGGED", "8"))
+PAUSE_S = float(os.environ.get("PAUSE_S", "0.01"))
+READ_BYTES = 65536
+LONGEST = 120  # bytes of a line
+SCRIPT = "s16777215 n1000 ./main"
+
+
+@contextlib.contextmanager
+def flooded(path: Path) -> Iterator[Scan]:
+    """Run services that write as fast as is read."""
+    path.mkdir()
+    for number in range(SERVICES):
+        flood.make(path / f"s{number}", logs.settings(SCRIPT), PAUSE_S)
+    scan = Scan(path)
+    try:
+        yield scan
+    finally:
+        scan.close()
+        kill_session(scan.process.pid)
+
+
+def names() -> list[str]:
+    """List the services."""
+    return [f"s{number}" for number in range(SERVICES)]
+
+
+def all_logged(scan: Scan, but: int = 0) -> int:
+    """Wait until one logger has all logs open; give its pid."""
+    (number,) = {logs.logger(scan.path / name, but) for name in names()}
+    return number
+
+
+def wait_more(scan: Scan, lines: int = 300) -> None:
+    """Wait until each service has written more."""
+    for name in names():
+        path = scan.path / name
+        wanted = flood.written(path) + lines
+        wait_until(lambda path=path, wanted=wanted: flood.written(path) >= wanted)
+
+
+def judge(scan: Scan, kills: int) -> list[Found]:
+    """Stop in order; assert that nothing but what KILLs may cost is missing."""
+    assert scan.stop() == 0
+    found = [Found(scan.path / name / "log/main") for name in names()]
+    for name, one in zip(names(), found, strict=True):
+        assert (one.torn, one.twice, one.back) == (0, 0, 0)
+        assert one.last + 1 >= flood.written(scan.path / name)
+        assert one.cut <= kills
+    gaps = [size for one in found for _, size in one.gaps]
+    assert len([size for size in gaps if size > LONGEST]) <= kills  # the others: a line each
+    assert all(size <= READ_BYTES + LONGEST for size in gaps)
+    return found
+
+
+def test_killed_loggers_lose_one_read(tmp_path: Path) -> None:
+    """A KILL costs one read of one service, and each other's unfinished line at most."""
+    with flooded(tmp_path / "scan") as scan:
+        number = 0
+        for _ in range(KILLS):
+            number = all_logged(scan, number)
+            wait_more(scan)
+            os.kill(number, signal.SIGKILL)
+        all_logged(scan, number)
+        judge(scan, KILLS)
+
+
+def test_hand_over_loses_nothing(tmp_path: Path) -> None:
+    """With svscan killed, and its logger stopped when the next one asks, no line is missing."""
+    with flooded(tmp_path / "scan") as scan:
+        number = all_logged(scan)
+        for turn in range(3):
+            wait_more(scan)
+            scan.process.kill()
+            scan.process.wait()
+            if turn:
+                os.kill(number, signal.SIGSTOP)
+            scan.start()
+            if turn:
+                wait_until(scan.listens)
+                os.kill(number, signal.SIGCONT)
+            number = all_logged(scan, number)
+        wait_more(scan)
+        os.kill(number, signal.SIGTERM)  # by whom ever: it ends in order, and is started again
+        all_logged(scan, number)
+        found = judge(scan, 0)
+        assert [one.gaps for one in found] == [[] for _ in found]
+        assert [one.cut for one in found] == [0 for _ in found]
