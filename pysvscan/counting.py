@@ -18,6 +18,7 @@ class Counting:
     """The counters of one log.
 
     Attributes:
+        is_shown: others can see all that was counted.
         before: rotations, retries, lines and bytes lost of outlets that are closed.
     """
 
@@ -26,6 +27,7 @@ class Counting:
     ) -> None:
         """Take the file, if there is one."""
         self.file: Counters | None = None
+        self.is_shown = True
         for fd in descriptors:
             try:
                 self.file = Counters(fd, time.time_ns())
@@ -51,6 +53,7 @@ class Counting:
             counts.bytes_in += len(data)
             counts.lines_kept += lines if kept is data else kept.count(NEWLINE)
             counts.bytes_kept += len(kept)
+            self.is_shown = False
 
     def show(self, outlets: "Outlets") -> None:
         """Let others see what was counted, by us and by these outlets."""
@@ -62,6 +65,7 @@ class Counting:
             it.lines_lost = lines + sum(log.losses.total_lines for log in outlets.logs)
             it.bytes_lost = size + sum(log.losses.total_bytes for log in outlets.logs)
             self.file.write()
+            self.is_shown = True
 
     def keep(self, outlets: "Outlets") -> None:
         """Keep what outlets have counted that are about to be closed."""

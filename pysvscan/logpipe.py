@@ -55,7 +55,9 @@ class LogPipe:
         fifo, directory: the pipe, opened for us alone; SERVICE/log.
         pipe: the unfinished line.
         chunk: what was read and not yet run, and the unfinished line before it.
+        output: what the script made of it, until it is handed out.
         texts: what the directories had not written when they were closed after an exception.
+        trouble: exceptions in a row.
         then: what follows when all is written out; None: nothing is to.
     """
 
@@ -72,6 +74,7 @@ class LogPipe:
         self.script = logger.parse(opening.words)
         self.pipe = Pipe()
         self.chunk: tuple[bytes, bytes, list[bool] | None] | None = None
+        self.output: Output | None = None
         self.texts: list[bytes] = []
         self.outlets = self.closed_outlets()
         self.then: Callback | None = None
@@ -79,12 +82,19 @@ class LogPipe:
         self.is_locked = False
         self.wants_rotation = False
         self.failures = 0
+        self.trouble = 0
         self.timer: Deadline | None = None
         self.end_timer: Deadline | None = None
+        self.counting_timer: Deadline | None = None
+        self.first = self.first_selection()
 
     def say(self, message: str, cause: BaseException | None = None) -> None:
         """Say something about this log; what comes again and again only seldom."""
         self.logger.say("warning", f"{strerr.name(self.opening.label)}: {message}", cause)
+
+    def first_selection(self) -> int:
+        """Say which of the script's selections the first directory gets: that is counted."""
+        return self.script.directories[0].selection
 
     def closed_outlets(self) -> Outlets:
         """Have no outlets."""
@@ -95,6 +105,7 @@ class LogPipe:
     def open(self) -> None:
         """Lock the pipe, then open all that the script names; try again where that fails."""
         if logcontrol.is_open(self.opening.state) and self.lock():
+            self.feed()  # what raised before: if it does so again, no directory is touched
             try:
                 self.outlets = self.open_outlets()
             except strerr.Fatal as exc:
@@ -158,6 +169,7 @@ class LogPipe:
         self.phase = Phase.READING
         self.outlets.put_back(self.texts)
         self.texts = []
+        self.deliver()
         self.logger.tell(Kind.OPENED, self.number)
         if self.then:
             self.write_out()
@@ -175,21 +187,37 @@ class LogPipe:
             data = os.read(self.fifo, READ_BYTES)
         except BlockingIOError:
             return
-        if data:
-            self.chunk = (data, self.pipe.line, self.pipe.kept)
-            self.go_on()
-        else:
+        if not data:
             self.wind_up(self.end)
+            return
+        self.chunk = (data, self.pipe.line, self.pipe.kept)
+        self.feed()
+        self.deliver()
+        if self.outlets.advance():
+            self.go_on()
+        self.trouble = 0
 
-    def run(self) -> None:
-        """Run the script over what was read; it is kept until that is done."""
+    def feed(self) -> None:
+        """Run the script over what was read; that is kept until it is done."""
         if self.chunk:
             data, self.pipe.line, self.pipe.kept = self.chunk
-            out = self.script.feed(self.pipe, data, time.time_ns())
-            self.put(out)
+            self.output = self.script.feed(self.pipe, data, time.time_ns())
             self.chunk = None
-            self.counting.count(data, out.texts[self.script.directories[0].selection])
-            self.counting.show(self.outlets)
+            self.counting.count(data, self.output.texts[self.first])
+            if not self.counting.is_shown and not self.counting_timer:
+                at_ns = time.monotonic_ns() + SECOND_NS
+                self.counting_timer = self.loop.at(at_ns, self, self.show_counts)
+
+    def show_counts(self) -> None:
+        """Let others see what was counted: once a second, and not after the last read only."""
+        self.counting_timer = None
+        self.counting.show(self.outlets)
+
+    def deliver(self) -> None:
+        """Hand out what the script made of a read."""
+        if self.output:
+            self.put(self.output)
+            self.output = None
 
     def put(self, out: Output) -> None:
         """Hand out what a chunk asks for."""
@@ -199,10 +227,8 @@ class LogPipe:
 
     def go_on(self) -> None:
         """Do what can be done now, and see what there is to wait for."""
-        self.run()
         try:
-            self.outlets.advance()
-            if self.outlets.is_busy():
+            if self.outlets.advance():
                 self.wait_for_outlets()
             elif self.phase is Phase.WRITING:
                 self.written_out()
@@ -293,6 +319,7 @@ class LogPipe:
         """Open what other settings name."""
         self.opening = opening
         self.script = self.logger.parse(opening.words)
+        self.first = self.first_selection()
         self.open()
 
     # the end
@@ -300,7 +327,7 @@ class LogPipe:
     def wind_up(self, then: "Callback") -> None:
         """Read the rest of the line, write out, close the outlets; then go on."""
         self.then = then
-        if self.phase is Phase.OPENING and not (self.chunk or any(self.texts)):
+        if self.phase is Phase.OPENING and not (self.chunk or self.output or any(self.texts)):
             self.then = None
             then()
         elif self.phase is Phase.READING and self.pipe.is_unfinished() and not self.chunk:
@@ -321,6 +348,8 @@ class LogPipe:
                 data += byte
         if data:
             self.chunk = (data, self.pipe.line, self.pipe.kept)
+            self.feed()
+            self.deliver()
             self.go_on()
         if not self.pipe.is_unfinished() and not self.chunk:
             self.write_out()
@@ -331,7 +360,6 @@ class LogPipe:
             self.end_timer.cancel()
         if self.phase in (Phase.READING, Phase.LINE):
             self.phase = Phase.WRITING
-            self.run()
             self.put(self.script.finish(self.pipe))
             self.outlets.finish()
             self.go_on()
@@ -346,7 +374,7 @@ class LogPipe:
 
     def end(self) -> None:
         """Let go of everything."""
-        for timer in (self.timer, self.end_timer):
+        for timer in (self.timer, self.end_timer, self.counting_timer):
             if timer:
                 timer.cancel()
         self.close_outlets()
@@ -374,8 +402,8 @@ class LogPipe:
 
     def set_aside(self, where: str) -> None:
         """Leave the pipe alone for a while, after an exception; what was read is kept."""
-        self.failures += 1
-        delay_ns = min(SECOND_NS << min(self.failures - 1, 6), LONGEST_NS)
+        self.trouble += 1
+        delay_ns = min(SECOND_NS << min(self.trouble - 1, 6), LONGEST_NS)
         self.say(f"set aside for {delay_ns // SECOND_NS} s: {where}")
         if self.phase is not Phase.OPENING:
             self.texts = self.outlets.unwritten()

@@ -56,7 +56,6 @@ class Outlets:
         self.logs: list[Cyclog] = []
         self.retries = 0
         self.due: dict[Outlet, tuple[int, int]] = {}
-        self.selections = [it.selection for it in script.directories]
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             for file in script.files:
@@ -65,30 +64,39 @@ class Outlets:
                 self.logs.append(open_log(index))
             undo.pop_all()
         self.every: list[Outlet] = [*self.files, *self.logs]
+        selections = [it.selection for it in script.directories]
+        self.logs_by_selection = list(zip(self.logs, selections, strict=True))
 
     def put(self, out: Output) -> None:
         """Hand out what a chunk asks for; alerts are the caller's."""
-        for log, selection in zip(self.logs, self.selections, strict=True):
-            if out.texts[selection]:
-                log.put(out.texts[selection])
-        for file, record in zip(self.files, out.shown, strict=True):
-            if record:
-                file.put(record)
+        for log, selection in self.logs_by_selection:
+            text = out.texts[selection]
+            if text:
+                log.put(text)
+        if self.files:
+            for file, record in zip(self.files, out.shown, strict=True):
+                if record:
+                    file.put(record)
 
-    def advance(self) -> None:
-        """Do what can be done now.
+    def advance(self) -> bool:
+        """Do what can be done now; says whether anything is left.
 
         Raises:
             strerr.Fatal: a directory cannot be taken into use.
         """
+        is_busy = False
         for outlet in self.every:
-            if outlet.is_busy() and (not self.due or self.is_due(outlet)):
+            if not outlet.is_busy():
+                continue
+            if not self.due or self.is_due(outlet):
                 try:
                     self.advance_one(outlet)
                 except Stuck as exc:
                     self.stick(outlet, exc)
                 else:
                     self.due.pop(outlet, None)
+            is_busy = is_busy or outlet.is_busy()
+        return is_busy
 
     def advance_one(self, outlet: "Outlet") -> None:
         """Advance an outlet; say what is no reason to wait: what was left, and what had to go."""
@@ -116,10 +124,6 @@ class Outlets:
     def due_ns(self) -> int | None:
         """Say when something stuck is to be tried again; None: nothing is."""
         return min((at_ns for at_ns, _ in self.due.values()), default=None)
-
-    def is_busy(self) -> bool:
-        """Say whether anything is left to do."""
-        return any(outlet.is_busy() for outlet in self.every)
 
     def is_blocking(self) -> bool:
         """Say whether no more may be read for the present."""
