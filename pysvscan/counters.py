@@ -1,14 +1,11 @@
 """SERVICE/log/supervise/counters: written in place by the logger, read by anybody.
 
-The file is mapped: to count costs no system call. Its two slots are described in core/counters.py.
-Whoever opens it for a logger under another account hands the descriptor over. Where the file system
-takes a new block for an old one (btrfs) a full disk would end who writes to a map, by SIGBUS: there
-each write is a system call.
+By pwrite, once a second at most: a map would need no system call, but costs a page of memory for
+each log, and on btrfs a full disk would end the logger by SIGBUS. Of the two slots of the file see
+core/counters.py. Whoever opens it for a logger under another account hands the descriptor over.
 """
 
 import contextlib
-import functools
-import mmap
 import os
 
 from pysvscan.core import counters
@@ -55,49 +52,28 @@ class Counters:
         The caller keeps the descriptor and may close it.
 
         Raises:
-            OSError: it cannot be read, written or mapped.
+            OSError: it cannot be read or written.
         """
         data = os.pread(fd, counters.BYTES, 0)
-        # Written out whole: a hole in a mapped file would end the process on a full disk.
+        # Written out whole: later there may be no room for it.
         os.pwrite(fd, data.ljust(counters.BYTES, b"\0"), 0)
-        is_safe = is_overwritten_in_place(os.fstat(fd).st_dev)
-        self.map = mmap.mmap(fd, counters.BYTES) if is_safe else None
-        self.fd = -1 if is_safe else os.dup(fd)
+        self.fd = os.dup(fd)
         self.counts, self.number = Counts(now_ns), 0
         with contextlib.suppress(counters.CountersError):
             self.counts, self.number = counters.newest(data)
         self.write()
 
     def write(self) -> None:
-        """Let others see the counts: 1 µs; once a read, not once a line."""
+        """Let others see the counts."""
         self.number += 1
         data = counters.pack(self.counts, self.number)
-        at = counters.offset(self.number)
-        if self.map is not None:
-            self.map[at : at + len(data)] = data
-            return
         with contextlib.suppress(OSError):  # a full disk; the next write is as good
-            os.pwrite(self.fd, data, at)
+            os.pwrite(self.fd, data, counters.offset(self.number))
 
     def close(self) -> None:
         """Let go of the file, with all that was counted in it."""
         self.write()
-        if self.map is not None:
-            self.map.close()
-        else:
-            os.close(self.fd)
-
-
-@functools.lru_cache(maxsize=64)
-def is_overwritten_in_place(device: int) -> bool:
-    """Say whether a file on this device may be written to through a map; see core."""
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            mounts = file.read()
-    except OSError:
-        return False
-    number = b"%d:%d" % (os.major(device), os.minor(device))
-    return counters.is_overwritten_in_place(mounts, number)
+        os.close(self.fd)
 
 
 def read(directory: int, path: bytes = b"supervise/counters") -> Counts:

@@ -28,15 +28,6 @@ def directory(tmp_path: Path) -> Iterator[int]:
     os.close(fd)
 
 
-@pytest.fixture(params=["mapped", "written"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give each file system's way; which one it is depends on where the tests run."""
-    monkeypatch.setattr(
-        counters, "is_overwritten_in_place", lambda _device: request.param == "mapped"
-    )
-    return str(request.param)
-
-
 def open_counters(directory: int, now_ns: int) -> Counters:
     """Open the counters as a logger does."""
     fd = counters.open_file(directory, PATH, b"x/" + PATH)
@@ -46,7 +37,7 @@ def open_counters(directory: int, now_ns: int) -> Counters:
         os.close(fd)
 
 
-def test_counters_go_on(directory: int, way: str) -> None:
+def test_counters_go_on(directory: int) -> None:
     """The next logger counts on from where the last one was, since the same moment."""
     open_descriptors = os.listdir("/proc/self/fd")
     first = open_counters(directory, 5)
@@ -61,7 +52,6 @@ def test_counters_go_on(directory: int, way: str) -> None:
     assert (found.lines_in, found.since_ns) == (4, 5)
     first.close()
     assert os.listdir("/proc/self/fd") == open_descriptors
-    assert (first.map is None) == (way == "written")
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 10, b"x" * BYTES], ids=["empty", "short", "rubbish"])
@@ -73,7 +63,7 @@ def test_counters_begin_anew_after_rubbish(tmp_path: Path, directory: int, data:
     assert (tmp_path / "counters").stat().st_size == BYTES
 
 
-def test_write_survives_a_full_disk(directory: int, way: str) -> None:
+def test_write_survives_a_full_disk(directory: int) -> None:
     """Whatever refuses the write of a count, the logger goes on; it is seen with the next one."""
     them = open_counters(directory, 1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -83,7 +73,7 @@ def test_write_survives_a_full_disk(directory: int, way: str) -> None:
         them.write()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert counters.read(directory, PATH).retries == (way == "mapped")
+    assert counters.read(directory, PATH).retries == 0
     them.close()
     assert counters.read(directory, PATH).retries == 1
 
@@ -111,8 +101,6 @@ def test_read_of_no_counters(tmp_path: Path, directory: int) -> None:
 WRITER = """
 import os, sys
 from pysvscan.counters import Counters
-from pysvscan import counters
-counters.is_overwritten_in_place = lambda device: sys.argv[2] == "mapped"
 them = Counters(os.open(sys.argv[1], os.O_RDWR), 1)
 counts = them.counts
 while True:
@@ -123,10 +111,10 @@ while True:
 """
 
 
-def test_read_is_never_torn(tmp_path: Path, directory: int, way: str) -> None:
+def test_read_is_never_torn(tmp_path: Path, directory: int) -> None:
     """All numbers are of one moment, while a logger counts, and after it was killed at it."""
     open_counters(directory, 1).close()
-    words = [sys.executable, "-c", WRITER, str(tmp_path / "counters"), way]
+    words = [sys.executable, "-c", WRITER, str(tmp_path / "counters")]
     seen, last = set(), 0
     with subprocess.Popen(words) as writer:
         try:

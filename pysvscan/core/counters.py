@@ -25,7 +25,6 @@ BODY = struct.Struct(f"<16s{len(FIELDS) + 1}Q")
 SLOT = 128
 BYTES = 2 * SLOT
 MAX = 2**64 - 1
-IN_PLACE = (b"ext2", b"ext3", b"ext4", b"xfs", b"tmpfs")
 
 
 class CountersError(ValueError):
@@ -123,19 +122,3 @@ def newest(data: bytes) -> tuple[Counts, int]:
 def offset(number: int) -> int:
     """Say where the slot of a number is."""
     return number % 2 * SLOT
-
-
-def is_overwritten_in_place(mountinfo: bytes, device: bytes) -> bool:
-    """Say whether a file system writes over old blocks, so that a mapped one may be written to.
-
-    Others (btrfs) take a new block, and where there is none left kill who writes to a map.
-
-    Args:
-        mountinfo: what /proc/self/mountinfo holds.
-        device: MAJOR:MINOR; a device that is not listed is not known.
-    """
-    for line in mountinfo.splitlines():
-        place, _, source = line.partition(b" - ")
-        if place.split(b" ")[2:3] == [device]:
-            return source.partition(b" ")[0] in IN_PLACE
-    return False

@@ -84,21 +84,3 @@ def test_pack_wraps_at_64_bits() -> None:
     """A count beyond 64 bits goes on at nought, as does one below it."""
     counts, _ = counters.unpack(counters.pack(make([2**64 + 5, -1, *[0] * 7]), 0))
     assert counts.values()[:2] == (5, counters.MAX)
-
-
-MOUNTS = b"""\
-22 27 0:21 / /proc rw,relatime - proc proc rw
-27 1 254:0 / / rw,noatime shared:1 master:2 - ext4 /dev/root rw
-31 27 254:0 /a /b\\040- rw - ext4 /dev/root rw
-32 27 0:40 /@ /srv rw - btrfs /dev/sdb rw,subvol=/@
-x
-"""
-
-
-@pytest.mark.parametrize(
-    ("device", "expected"),
-    [(b"254:0", True), (b"0:40", False), (b"0:21", False), (b"0:41", False), (b"4:0", False)],
-)
-def test_is_overwritten_in_place_knows_file_systems(device: bytes, expected: bool) -> None:
-    """Only of the file systems that are known to; not of a device that is not listed."""
-    assert counters.is_overwritten_in_place(MOUNTS, device) is expected
