@@ -55,7 +55,7 @@ class Entry:
         self.main: Supervise | None = None
         self.log: Part | None = None
         self.pipe = -1
-        self.current = EntrySettings(directory)
+        self.current = EntrySettings(directory, scan.settings)
         self.is_runless = False  # log/ has no run, as we said already
         self.is_begun = is_whole
         self.seen_ns = time.monotonic_ns()
@@ -206,6 +206,8 @@ class Entry:
                 self.report("fatal", str(exc), exc.__cause__)
             self.look_in(0)
         self.main.stdout = self.pipe
+        settings = self.current.settings.log
+        self.main.stderr = self.pipe if settings and settings.stderr else -1
 
     def wants_pipe(self) -> bool:
         """Say whether there is a log, built-in or not, or was one that service.toml lost."""

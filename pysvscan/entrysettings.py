@@ -8,6 +8,7 @@ from pysvscan.core.settings import Settings
 Seen = tuple[int, ...]
 ABSENT: Seen = ()
 NEVER: Seen = (-1,)
+CLASSIC = Settings()
 
 
 class EntrySettings:
@@ -19,9 +20,16 @@ class EntrySettings:
         is_bad: that file is wrong; the settings are those before it.
     """
 
-    def __init__(self, directory: int) -> None:
+    def __init__(self, directory: int, known: dict[Settings, Settings]) -> None:
+        """Begin as a classic service.
+
+        Args:
+            directory: of the service.
+            known: settings of all services: equal ones are one object.
+        """
         self.directory = directory
-        self.settings = Settings()
+        self.known = known
+        self.settings = CLASSIC
         self.seen = NEVER
         self.is_bad = False
 
@@ -47,7 +55,8 @@ class EntrySettings:
         """
         self.seen = self.found()  # before it is read: a change in between is seen next time
         self.is_bad = True
-        self.settings = servicetoml.read(self.directory, label)
+        found = servicetoml.read(self.directory, label)
+        self.settings = self.known.setdefault(found, found)
         self.is_bad = False
 
     def has_file(self) -> bool:

@@ -32,13 +32,14 @@ class Files:
         directory: the descriptor; the caller's.
         label: the directory's name.
         lock, control, ok: descriptors; -1 while we do not supervise.
+        held: those that are open.
     """
 
     def __init__(self, directory: int, label: bytes) -> None:
         self.directory = directory
         self.label = label
         self.lock = self.control = self.ok = -1
-        self.held = contextlib.ExitStack()
+        self.held: list[int] = []
 
     def path(self, base: bytes) -> str:
         """Name a file of this directory in a message."""
@@ -68,17 +69,17 @@ class Files:
         make_directory(b"supervise", self.directory)
         if former and former.is_there(former.lock, b"lock"):
             self.lock = os.dup(former.lock)  # a second descriptor of the same lock
-            self.held.callback(os.close, self.lock)
+            self.held.append(self.lock)
         else:
             self.lock = self.open_lock()
         self.control = self.open_fifo(b"control", BOTH)
-        self.held.callback(os.close, self.control)
+        self.held.append(self.control)
         shorten(self.control)
 
     def open_ok(self) -> None:
         """Open ok, which says that we supervise."""
         self.ok = self.open_fifo(b"ok", READ)
-        self.held.callback(os.close, self.ok)
+        self.held.append(self.ok)
         shorten(self.ok)
 
     def open_pipe(self) -> int:
@@ -90,7 +91,7 @@ class Files:
         flags = WRITE | os.O_APPEND | os.O_CREAT
         try:
             lock = os.open(b"supervise/lock", flags, 0o600, dir_fd=self.directory)
-            self.held.callback(os.close, lock)
+            self.held.append(lock)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             raise Fatal(f"unable to acquire {self.path(b'supervise/lock')}") from exc
@@ -134,7 +135,8 @@ class Files:
 
     def close(self) -> None:
         """Close lock, control and ok: another may supervise."""
-        self.held.close()
+        while self.held:
+            os.close(self.held.pop())
         self.lock = self.control = self.ok = -1
 
     # child: who the process is

@@ -58,6 +58,7 @@ class LogPipe:
         output: what the script made of it, until it is handed out.
         texts: what the directories had not written when they were closed after an exception.
         trouble: exceptions in a row.
+        copy: our part of the copy to stdout; used if the settings say so.
         then: what follows when all is written out; None: nothing is to.
     """
 
@@ -87,6 +88,7 @@ class LogPipe:
         self.end_timer: Deadline | None = None
         self.counting_timer: Deadline | None = None
         self.first = self.first_selection()
+        self.copy = logger.copyout.source(self.service())
 
     def say(self, message: str, cause: BaseException | None = None) -> None:
         """Say something about this log; what comes again and again only seldom."""
@@ -95,6 +97,10 @@ class LogPipe:
     def first_selection(self) -> int:
         """Say which of the script's selections the first directory gets: that is counted."""
         return self.script.directories[0].selection
+
+    def service(self) -> bytes:
+        """Name the service."""
+        return self.opening.label.removesuffix(b"/log")
 
     def closed_outlets(self) -> Outlets:
         """Have no outlets."""
@@ -190,6 +196,7 @@ class LogPipe:
         if not data:
             self.wind_up(self.end)
             return
+        self.logger.read_bytes += len(data)
         self.chunk = (data, self.pipe.line, self.pipe.kept)
         self.feed()
         self.deliver()
@@ -223,6 +230,8 @@ class LogPipe:
         """Hand out what a chunk asks for."""
         if out.alerts:
             self.logger.stderr.write(out.alerts)
+        if self.opening.stdout:
+            self.copy.put(out.texts[self.first])
         self.outlets.put(out)
 
     def go_on(self) -> None:

@@ -16,6 +16,7 @@ import stat
 import time
 
 from pysvscan import strerr
+from pysvscan.core.settings import Settings
 from pysvscan.entry import Entry, Key
 from pysvscan.files import make_directory
 from pysvscan.inherited import Inherited
@@ -39,6 +40,7 @@ class Svscan:
 
     Attributes:
         entries: the services, by what their directory is.
+        settings: that the services have; those that are equal are one object.
         names: what each listed name is.
         dangling: names that could not be taken in; looked at again soon.
         watch: inotify, as far as there is any.
@@ -56,6 +58,7 @@ class Svscan:
         self.path = path
         self.log = log
         self.entries: dict[Key, Entry] = {}
+        self.settings: dict[Settings, Settings] = {}
         self.names: dict[bytes, Key] = {}
         self.dangling: set[bytes] = set()
         self.is_stopping = False

@@ -270,3 +270,46 @@ def uid(number: int) -> int:
     ids = next(line for line in lines if line.startswith("Uid:")).split()[1:]
     assert len(set(ids)) == 1
     return int(ids[0])
+
+
+def test_stderr_and_stdout(scan: Scan, tmp_path: Path) -> None:
+    """`stderr` takes that as well; `stdout` copies what is selected, with the service's name."""
+    run_lines = "echo out; echo err >&2; echo no; exec sleep 1000"
+    logs.service(scan.path / "a", run_lines, "-no ./main", stderr=True, stdout=True)
+    logs.service(scan.path / "b", run_lines, "-no ./main")
+    with (tmp_path / "stdout").open("wb") as stdout:
+        run(scan, stdout=stdout)
+        logs.ready(scan, "a", "b")
+    wait_until(lambda: logs.text(scan.path / "a/log/main") == b"out\nerr\n")
+    wait_until(lambda: logs.text(scan.path / "b/log/main") == b"out\n")
+    wait_until(lambda: (tmp_path / "stdout").read_text() == "a: out\na: err\n")
+    assert scan.lines() == ["err"]
+
+
+def test_logger_that_cannot_be_recorded(scan: Scan) -> None:
+    """Where the next svscan could not find it, a logger ends with its svscan; the pipe waits."""
+    a = logs.service(scan.path / "a", logs.count(scan.path / "a", 10**9, "sleep 0.01"))
+    (scan.path / ".svscan/loggers").mkdir(parents=True)
+    run(scan)
+    scan.wait_said("svscan: warning: unable to record a logger, it will end with svscan")
+    first = logs.logger(a)
+    wait_longer(a / "log/main")
+    scan.process.kill()
+    scan.process.wait()
+    wait_until(lambda: not is_alive(first))
+    scan.start()
+    logs.logger(a, first)
+    wait_longer(a / "log/main")
+    assert scan.stop() == 0
+    found = logs.numbers(a / "log/main")
+    assert found == list(range(1, len(found) + 1))
+
+
+def test_log_without_a_line_ever(scan: Scan) -> None:
+    """Svscan's stop does not wait for a log that cannot be opened, if nothing is in its pipe."""
+    a = logs.service(scan.path / "a")
+    (a / "log/main").write_text("")
+    run(scan)
+    scan.wait_said("logger: warning: a/log: unable to open directory ./main: not a directory")
+    assert scan.stop() == 0
+    assert len(scan.lines()) == 1

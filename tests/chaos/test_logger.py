@@ -1,11 +1,13 @@
 """Loggers killed and stopped while services write as fast as they can: what of it is lost.
 
-KILLS sets how often, LOGGED how many services; contrib/soak/logger does more, and prints the table.
+KILLS sets how often, LOGGED how many services; contrib/soak/logger does more, and prints a TABLE.
 """
 
 import contextlib
 import os
 import signal
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,7 @@ SERVICES = int(os.environ.get("LOGGED", "8"))
 PAUSE_S = float(os.environ.get("PAUSE_S", "0.01"))
 READ_BYTES = 65536
 LONGEST = 120  # bytes of a line
+EVERY_S = float(os.environ.get("EVERY_S", "0"))
 SCRIPT = "s16777215 n1000 ./main"
 
 
@@ -63,6 +66,8 @@ def judge(scan: Scan, kills: int) -> list[Found]:
     """Stop in order; assert that nothing but what KILLs may cost is missing."""
     assert scan.stop() == 0
     found = [Found(scan.path / name / "log/main") for name in names()]
+    if "TABLE" in os.environ:
+        show(found)
     for name, one in zip(names(), found, strict=True):
         assert (one.torn, one.twice, one.back) == (0, 0, 0)
         assert one.last + 1 >= flood.written(scan.path / name)
@@ -73,6 +78,17 @@ def judge(scan: Scan, kills: int) -> list[Found]:
     return found
 
 
+def show(found: list[Found]) -> None:
+    """Print what is in each log, and what is missing."""
+    row = "{:8} {:>9} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8}\n"
+    head = ("service", "lines", "gaps", "torn", "twice", "back", "missing", "bytes")
+    sys.stdout.write("\n" + row.format(*head))
+    for name, one in zip(names(), found, strict=True):
+        lines, size = (sum(gap[at] for gap in one.gaps) for at in (0, 1))
+        cells = (one.lines, len(one.gaps), one.torn, one.twice, one.back, lines, size)
+        sys.stdout.write(row.format(name, *cells))
+
+
 def test_killed_loggers_lose_one_read(tmp_path: Path) -> None:
     """A KILL costs one read of one service, and each other's unfinished line at most."""
     with flooded(tmp_path / "scan") as scan:
@@ -80,6 +96,7 @@ def test_killed_loggers_lose_one_read(tmp_path: Path) -> None:
         for _ in range(KILLS):
             number = all_logged(scan, number)
             wait_more(scan)
+            time.sleep(EVERY_S)  # the soak's; 0 in the suite
             os.kill(number, signal.SIGKILL)
         all_logged(scan, number)
         judge(scan, KILLS)

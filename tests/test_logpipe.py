@@ -1,0 +1,279 @@
+"""One log in a logger, in this process, with nothing but real pipes and directories.
+
+Not tested here: what needs a svscan; that is in test_logger.py.
+"""
+
+import os
+import signal
+import time
+from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pysvscan import counters, pathexec
+from pysvscan.core import orders
+from pysvscan.core.logcontrol import State
+from pysvscan.core.orders import Kind, Opening
+from pysvscan.core.script import Output, Pipe, Script
+from pysvscan.logger import Logger
+from pysvscan.logpipe import LogPipe, Phase
+from tests import logs
+from tests.wait import wait_until
+
+LABEL = b"a/log"
+
+
+class Host:
+    """A logger, and the other ends: svscan's socket, and each pipe's writer.
+
+    Attributes:
+        said: the lines that svscan was told to say.
+        told: the other packets.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        theirs, self.socket = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        self.socket.setblocking(False)
+        self.logger = Logger(theirs, pathexec.Chain({b"PATH": b"/usr/bin:/bin"}))
+        self.writers: list[int] = []
+        self.said: list[str] = []
+        self.told: list[Kind] = []
+
+    def open(self, name: str, *words: bytes, **more: object) -> LogPipe:
+        """Open a log."""
+        place = self.path / name
+        (place / "supervise").mkdir(parents=True)
+        os.mkfifo(place / "pipe")
+        self.writers.append(os.open(place / "pipe", os.O_RDWR | os.O_NONBLOCK))
+        reader = os.open(place / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        directory = os.open(place, os.O_RDONLY)
+        counted = counters.open_file(directory, b"supervise/counters", LABEL)
+        opening = Opening(LABEL, words, **more)  # type: ignore[arg-type]
+        number = len(self.writers)
+        made = LogPipe(self.logger, number, opening, [directory, reader, counted])
+        self.logger.pipes[number] = made
+        self.logger.boundary(made, made.open)
+        return made
+
+    def write(self, data: bytes, which: int = 0) -> None:
+        """Write to a pipe."""
+        os.write(self.writers[which], data)
+
+    def hear(self) -> None:
+        """Take what svscan is told."""
+        try:
+            while True:
+                kind, _, fields = orders.unpack(self.socket.recv(131072))
+                if kind is Kind.SAID:
+                    self.said.append(fields[1].decode())
+                else:
+                    self.told.append(kind)
+        except BlockingIOError:
+            pass
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Turn the loop until a condition is true."""
+
+        def turn() -> object:
+            loop = self.logger.loop
+            loop.at(time.monotonic_ns(), None, lambda: None)
+            loop.turn()
+            self.hear()
+            return condition()
+
+        wait_until(turn)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for pipe in list(self.logger.pipes.values()):
+            pipe.end()
+        for fd in self.writers:
+            os.close(fd)
+        self.socket.close()
+        if self.logger.socket:
+            self.logger.socket.close()
+        self.logger.sync.close()
+        self.logger.loop.epoll.close()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.close(self.logger.loop.wakeup)
+        os.close(self.logger.loop.wakeup_write)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """Give a logger; see that no descriptor stays open."""
+    here = os.getcwd()
+    before = len(os.listdir("/proc/self/fd"))
+    made = Host(tmp_path)
+    yield made
+    made.close()
+    os.chdir(here)
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) == before)
+
+
+def text(path: Path) -> bytes:
+    """Read a log that is there."""
+    return logs.text(path / "main")
+
+
+def test_chunk_that_raises_costs_its_own_pipe_a_retry(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said where it was raised; the chunk is kept, and no directory touched meanwhile."""
+    bad, good = (host.open(name, b"./main") for name in "ab")
+    feed, raised = Script.feed, []
+
+    def feed_badly(self: Script, pipe: Pipe, data: bytes, now_ns: int) -> Output:
+        if pipe is bad.pipe and len(raised) < 2:
+            raised.append(pipe.line)
+            pipe.line = b"spoilt"
+            raise ZeroDivisionError("of the test")
+        return feed(self, pipe, data, now_ns)
+
+    host.write(b"first\nbegun ", 0)
+    host.until(lambda: bad.pipe.line == b"begun ")
+    monkeypatch.setattr(Script, "feed", feed_badly)
+    host.write(b"and ended\n", 0)
+    host.write(b"fine\n", 1)
+    host.until(lambda: text(tmp_path / "b") == b"fine\n")
+    for _ in range(2):
+        host.until(lambda: bad.phase is Phase.OPENING and bad.timer)
+        assert bad.timer
+        bad.timer.cancel()
+        host.logger.boundary(bad, bad.open)
+    host.until(lambda: text(tmp_path / "a") == b"first\nbegun and ended\n")
+    assert raised == [b"begun ", b"begun "]
+    assert good.trouble == 0
+    assert bad.trouble in (0, 2)
+    assert [line.partition(": ZeroDivisionError('of the test') in ")[0] for line in host.said] == [
+        "a/log: set aside for 1 s",
+        "a/log: set aside for 2 s",
+    ]
+    assert len(list((tmp_path / "a/main").glob("@*"))) == 1  # .u: it was open when it happened
+
+
+def test_full_directory_blocks_only_its_pipe(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written is held, and no more is read; then all of it is there."""
+    bad = host.open("a", b"./main")
+    host.open("b", b"./main")
+    host.until(lambda: host.told.count(Kind.OPENED) == 2)
+    ours, write = os.stat(tmp_path / "a/main/current").st_ino, os.write
+    is_full = [True]
+
+    def write_badly(fd: int, data: bytes) -> int:
+        if is_full[0] and os.fstat(fd).st_ino == ours:
+            raise OSError(28, "")
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", write_badly)
+    for which in (0, 1):
+        host.write(b"one\n", which)
+    host.until(lambda: text(tmp_path / "b") == b"one\n")
+    host.until(lambda: not bad.is_listening)
+    host.write(b"two\n", 0)
+    host.write(b"two\n", 1)
+    host.until(lambda: text(tmp_path / "b") == b"one\ntwo\n")
+    assert text(tmp_path / "a") == b""
+    is_full[0] = False
+    bad.outlets.due.clear()
+    host.logger.boundary(bad, bad.go_on)
+    host.until(lambda: text(tmp_path / "a") == b"one\ntwo\n")
+    assert host.said == ["a/log: unable to write to ./main/current, pausing: out of disk space"]
+    bad.show_counts()
+    found = counters.read(bad.directory)
+    assert (found.lines_in, found.lines_kept, found.retries) == (2, 2, 1)
+    assert (found.bytes_in, found.bytes_kept) == (8, 8)
+
+
+def test_end_gives_up_what_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """END waits some seconds; then it says how many lines are lost, and lets go."""
+    bad = host.open("a", b"./main")
+    host.until(lambda: Kind.OPENED in host.told)
+    monkeypatch.setattr("pysvscan.logger.DISK_NS", 1_000_000)
+
+    def write_badly(_fd: int, _data: bytes) -> int:
+        raise OSError(28, "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_badly)
+        os.writev(host.writers[0], [b"one\ntwo\n"])
+        host.until(lambda: not bad.is_listening)
+        host.logger.order(Kind.END, bad.number, [])
+        host.until(lambda: Kind.ENDED in host.told)
+    assert bad.phase is Phase.OVER
+    assert host.said[1:] == ["a/log: giving up 2 lines, 8 bytes, for ./main"]
+
+
+LINES = b"".join(b"line %d\n" % number for number in range(2000))
+
+
+@pytest.mark.parametrize("kind", [Kind.REOPEN, Kind.CHANGE, Kind.STATE])
+def test_orders_in_the_middle_of_a_line(host: Host, tmp_path: Path, kind: Kind) -> None:
+    """A line that is begun is ended in the old files; what follows it goes to the new ones."""
+    pipe = host.open("a", b"./main")
+    host.until(lambda: Kind.OPENED in host.told)
+    host.write(LINES + b"begun ")
+    host.until(lambda: pipe.pipe.line == b"begun ")
+    if kind is Kind.STATE:
+        host.logger.order(kind, 1, [State.HELD.value.encode()])
+    else:
+        host.logger.order(kind, 1, list(Opening(LABEL, (b"./other",)).pack()))
+    assert pipe.phase is Phase.LINE
+    host.write(b"and ended\nnew\n")
+    if kind is Kind.STATE:
+        host.until(lambda: pipe.phase is Phase.OPENING)
+        assert text(tmp_path / "a") == LINES + b"begun and ended\n"
+        host.logger.order(kind, 1, [State.READING.value.encode()])
+    if kind is Kind.CHANGE:
+        host.until(lambda: logs.text(tmp_path / "a/other") == b"new\n")
+        assert text(tmp_path / "a") == LINES + b"begun and ended\n"
+    else:
+        host.until(lambda: text(tmp_path / "a") == LINES + b"begun and ended\nnew\n")
+    assert host.said == []
+
+
+def test_lock_of_a_former_logger(host: Host, tmp_path: Path) -> None:
+    """Nothing is read while another holds the pipe, whatever else is free."""
+    first = host.open("a", b"./main")
+    host.until(lambda: Kind.OPENED in host.told)
+    reader = os.open(tmp_path / "a/pipe", os.O_RDONLY | os.O_NONBLOCK)
+    directory = os.open(tmp_path / "a", os.O_RDONLY)
+    second = LogPipe(host.logger, 9, Opening(LABEL, (b"./other",)), [directory, reader])
+    host.logger.pipes[9] = second
+    second.open()
+    assert second.phase is Phase.OPENING
+    host.write(b"one\n")
+    host.until(lambda: text(tmp_path / "a") == b"one\n")
+    host.write(b"begun")
+    host.until(lambda: first.pipe.line == b"begun")
+    host.logger.order(Kind.LEAVE, 1, [])
+    host.write(b" and ended\ntwo\n")
+    host.until(lambda: logs.text(tmp_path / "a/other") == b"two\n")
+    assert text(tmp_path / "a") == b"one\nbegun and ended\n"
+
+
+def test_svscan_that_does_not_listen(host: Host, tmp_path: Path) -> None:
+    """A svscan that takes no packets, or is gone, holds nothing up."""
+    pipe = host.open("a", b"./main")
+    for number in range(2000):
+        host.logger.tell(Kind.GOT, number)
+    assert host.logger.untold
+    host.write(b"one\n")
+    loop = host.logger.loop
+    wait_until(lambda: (loop.turn(), text(tmp_path / "a") == b"one\n")[1])
+    host.socket.close()
+    host.write(b"two\n")
+    wait_until(lambda: (loop.turn(), text(tmp_path / "a") == b"one\ntwo\n")[1])
+    assert host.logger.socket is None
+    loop.running = True
+    os.close(host.writers.pop())
+    wait_until(lambda: (loop.turn(), not loop.running)[1])
+    assert pipe.phase is Phase.OVER
