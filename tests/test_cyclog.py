@@ -280,7 +280,9 @@ def test_cyclog_says_what_the_disk_said(tmp_path: Path, monkeypatch: pytest.Monk
     assert isinstance(stuck.value.__cause__, OSError)
     assert (log.is_waiting(), log.is_blocking()) == (False, True)
     failing.failing.clear()
+    failing.calls.clear()
     assert work(log) == []
+    assert failing.calls[:3] == ["dup", "fsync", "rename"]
     assert text(tmp_path / "d") == LINES
     sync.close()
 
