@@ -5,6 +5,7 @@ what a C program is given. A command of ours at the chain's end takes those that
 Source: daemontools 0.76 softlimit.c.
 """
 
+import errno
 import resource
 
 from pysvscan import strerr
@@ -31,6 +32,21 @@ BY_LETTER: dict[bytes, tuple[int, ...]] = {
     b"t": (resource.RLIMIT_CPU,),
 }
 
+# daemontools-encore's; the one for several limits first, so that the others make exceptions.
+VARIABLES = (
+    (b"SOFTLIMIT_MEMBYTES", b"m"),
+    (b"SOFTLIMIT_ALLBYTES", b"a"),
+    (b"SOFTLIMIT_COREBYTES", b"c"),
+    (b"SOFTLIMIT_DATABYTES", b"d"),
+    (b"SOFTLIMIT_FILEBYTES", b"f"),
+    (b"SOFTLIMIT_LOCKEDBYTES", b"l"),
+    (b"SOFTLIMIT_OPENFILES", b"o"),
+    (b"SOFTLIMIT_PROCS", b"p"),
+    (b"SOFTLIMIT_RSSBYTES", b"r"),
+    (b"SOFTLIMIT_STACKBYTES", b"s"),
+    (b"SOFTLIMIT_CPUSECS", b"t"),
+)
+
 MEMORY = {
     resource.RLIMIT_AS: "address space",
     resource.RLIMIT_DATA: "data",
@@ -40,16 +56,16 @@ MEMORY = {
 
 
 class NumberError(ValueError):
-    """Neither digits nor `=`."""
+    """Neither digits nor `=` nor `-`."""
 
 
 def number(word: bytes) -> int:
-    """Read a limit: digits, none are 0, too many wrap around; `=` is the hard limit.
+    """Read a limit: digits, none are 0, too many wrap around; `=` and `-` are the hard limit.
 
     Raises:
         NumberError: it is something else.
     """
-    if word == b"=":
+    if word in (b"=", b"-"):
         return HARD
     if word.strip(b"0123456789"):
         raise NumberError
@@ -57,6 +73,20 @@ def number(word: bytes) -> int:
     for digit in word:
         value = (value * 10 + digit - ord("0")) % WORD
     return value
+
+
+def lift_hard(letter: bytes) -> None:
+    """Take the hard limits of an option away; the soft ones stay, for now.
+
+    Raises:
+        OSError: only root may, and not for more descriptors than the kernel has.
+    """
+    for which in BY_LETTER[letter]:
+        soft, _ = resource.getrlimit(which)
+        try:
+            resource.setrlimit(which, (soft, resource.RLIM_INFINITY))
+        except ValueError:  # so Python says EPERM
+            raise PermissionError(errno.EPERM, "") from None
 
 
 def set_soft(limits: list[tuple[int, int]]) -> list[tuple[int, int]]:

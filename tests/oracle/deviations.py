@@ -206,6 +206,13 @@ DEVIATIONS = (
         source="multilog.c flushread(): r <= 0",
     ),
     Deviation(
+        name="softlimit-encore",
+        what="- stands for no limit at all, and the variables SOFTLIMIT_… are as options before "
+        "the first; to C - is no number, and it knows no variables",
+        why="daemontools-encore's users rely on it",
+        source="softlimit.c doit(), main()",
+    ),
+    Deviation(
         name="softlimit-ours",
         what="softlimit -a -d -l -m -s do not apply to a command of ours at the end of the chain, "
         "with a warning; multilog's processor gets them",

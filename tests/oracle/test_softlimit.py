@@ -28,7 +28,7 @@ NUMBERS = (
     )
     | st.text("0123456789", max_size=30)
     | st.just("=")
-    | st.text("0123456789=-+ x.k\n", max_size=4)
+    | st.text("0123456789=-+ x.k\n", max_size=4).filter("-".__ne__)  # a deviation
 )
 
 
@@ -111,6 +111,68 @@ def test_softlimit_never_exceeds_the_hard_limit(oracle: Oracle, tmp_path: Path) 
         assert results[1] == results[0]
         assert re.search(rb"open files +(99|100) +100 ", results[0].out)
         count("softlimit")
+
+
+@pytest.mark.deviation("softlimit-encore")
+def test_softlimit_knows_no_limit(oracle: Oracle, tmp_path: Path) -> None:
+    """`-` is no limit, hard or soft, where we may lift it; to C it is no number."""
+    softlimit = oracle("softlimit")
+    show = ["/bin/sh", "-c", "ulimit -Sc; ulimit -Hc"]
+    assert run([softlimit.c, "-c-", *show], cwd=tmp_path).code == 100
+
+    def ours(shell: str, *words: str) -> Result:
+        script = f'{shell}; exec "$@"'
+        return run(["/bin/sh", "-c", script, "sh", softlimit.ours, *words, *show], cwd=tmp_path)
+
+    none = Result(0, b"unlimited\nunlimited\n", b"")
+    if ours(":", "-c=") != none:
+        pytest.skip("there is a hard limit on core files here")
+    assert ours("ulimit -Sc 0", "-c-") == none
+    assert ours("ulimit -Sc 0", "-c5", "-c", "-") == none
+    message = b"softlimit: fatal: unable to lift the hard limit of -c: permission denied\n"
+    may = is_capable(24)  # CAP_SYS_RESOURCE
+    assert ours("ulimit -c 2", "-c-") == (none if may else Result(111, b"", message))
+    after = Result(0, b"1\nunlimited\n", b"")
+    assert ours("ulimit -c 2", "-c-", "-c512") == (after if may else Result(111, b"", message))
+
+
+def is_capable(number: int) -> bool:
+    """Say whether this process, and so its children, has a capability."""
+    text = Path("/proc/self/status").read_text()
+    return bool(int(text.partition("CapEff:")[2].split()[0], 16) >> number & 1)
+
+
+@pytest.mark.deviation("softlimit-encore")
+def test_softlimit_takes_variables_first(oracle: Oracle, tmp_path: Path) -> None:
+    """Each is an option before the first, also where envdir in the chain sets it; C knows none."""
+    softlimit = oracle("softlimit")
+    values = {
+        "SOFTLIMIT_MEMBYTES": "90000000",
+        "SOFTLIMIT_ALLBYTES": "100000000",
+        "SOFTLIMIT_COREBYTES": "0",
+        "SOFTLIMIT_FILEBYTES": "8192",
+        "SOFTLIMIT_LOCKEDBYTES": "4096",
+        "SOFTLIMIT_OPENFILES": "55",
+        "SOFTLIMIT_PROCS": "7777",
+        "SOFTLIMIT_RSSBYTES": "80000000",
+        "SOFTLIMIT_STACKBYTES": "4000000",
+        "SOFTLIMIT_CPUSECS": "99",
+        "SOFTLIMIT_DATABYTES": "",  # as if not set
+    }
+    words = ["-m90000000", "-a100000000", "-c0", "-f8192", "-l4096", "-o66", "-p7777"]
+    words += ["-r80000000", "-s4000000", "-t99", *LIMITS]
+    expected = run([softlimit.c, *words], cwd=tmp_path)
+    (tmp_path / "env").mkdir()
+    for name, value in values.items():
+        (tmp_path / "env" / name).write_text(value)
+    envdir = softlimit.ours.replace("softlimit", "envdir")
+    for before, env in (([], environment(**values)), ([envdir, "env"], environment())):
+        words = [*before, softlimit.ours, "-o66", *LIMITS]
+        assert run(words, cwd=tmp_path, env=env) == expected
+    env = environment(SOFTLIMIT_CPUSECS="1 hour")
+    line = b"softlimit: usage: SOFTLIMIT_CPUSECS is a number, = or -\n"
+    assert run([softlimit.ours, "true"], cwd=tmp_path, env=env) == Result(100, b"", line)
+    assert run([softlimit.c, "true"], cwd=tmp_path, env=env) == Result(0, b"", b"")
 
 
 @pytest.mark.parametrize("size", ["0", "4096", "250000"])
