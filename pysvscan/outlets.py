@@ -1,6 +1,6 @@
 """Where one log's lines go: the =files and log directories of its script, all or none open.
 
-What is stuck is said and tried again at growing intervals, and stops only its own log. Nothing here
+What is stuck is said, tried again every 5 s as in C, and stops only its own log. Nothing here
 waits: whoever calls advance() asks `due_ns` when to call again.
 """
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     Say = Callable[[str, BaseException | None], None]
 
 RETRY_NS = 5_000_000_000  # multilog's interval
-LONGEST_NS = 60_000_000_000
 NEWLINE = b"\n"
 
 
@@ -30,7 +29,8 @@ class Outlets:
     Attributes:
         every: files, then logs, in the script's order.
         retries: how often something was stuck.
-        due: of each that is stuck, when to try again (monotonic), and after how long once more.
+        due: of each that is stuck, when to try again (monotonic). What is said about it is for
+            `say` to say seldom; to try seldom would keep a service waiting, or lose its lines.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Outlets:
         self.files: list[StatusFile] = []
         self.logs: list[Cyclog] = []
         self.retries = 0
-        self.due: dict[Outlet, tuple[int, int]] = {}
+        self.due: dict[Outlet, int] = {}
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             for file in script.files:
@@ -112,18 +112,17 @@ class Outlets:
 
     def is_due(self, outlet: "Outlet") -> bool:
         """Say whether an outlet may be tried: it is not stuck, or was so for long enough."""
-        return self.due.get(outlet, (0, 0))[0] <= time.monotonic_ns()
+        return self.due.get(outlet, 0) <= time.monotonic_ns()
 
     def stick(self, outlet: "Outlet", exc: Stuck) -> None:
         """Note that an outlet is stuck."""
         self.retries += 1
-        gap_ns = self.due.get(outlet, (0, RETRY_NS))[1]
-        self.due[outlet] = (time.monotonic_ns() + gap_ns, min(2 * gap_ns, LONGEST_NS))
+        self.due[outlet] = time.monotonic_ns() + RETRY_NS
         self.say(str(exc), exc.__cause__)
 
     def due_ns(self) -> int | None:
         """Say when something stuck is to be tried again; None: nothing is."""
-        return min((at_ns for at_ns, _ in self.due.values()), default=None)
+        return min(self.due.values(), default=None)
 
     def is_blocking(self) -> bool:
         """Say whether no more may be read for the present."""
