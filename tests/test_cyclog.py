@@ -151,6 +151,23 @@ def test_cyclog_waits_for_a_processor_without_blocking(tmp_path: Path) -> None:
     assert [file.name[25:] for file in names(tmp_path / "d")] == [".s"]
 
 
+def test_cyclog_brings_a_processors_work_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of its files, before what they were made from goes."""
+    log = opened(tmp_path / "d", processor=b"cat")
+    log.put(LINES[:3500])
+    log.advance()
+    calls = FailingOs().plant(monkeypatch).calls
+    assert work(log) == []
+    assert calls == [
+        *("open", "fsync", "chmod"),
+        *("open", "fsync"),
+        *("unlink", "rename"),
+        *("stat", "listdir", "link", "unlink", "listdir"),
+    ]
+
+
 def test_cyclog_keeps_what_an_abandoned_processor_did_not_finish(tmp_path: Path) -> None:
     """More rotations after it lose nothing, and start no processor; the next owner goes on."""
     log = opened(tmp_path / "d", processor=b"exec sleep 1000")
