@@ -39,19 +39,20 @@ class Counting:
             it = self.file.counts
             self.before = (it.rotations, it.retries, it.lines_lost, it.bytes_lost)
 
-    def count(self, data: bytes, kept: bytes) -> None:
+    def count(self, data: bytes, kept: bytes, is_all: bool) -> None:
         """Count one read.
 
         Args:
             data: what was read.
             kept: what of it the first directory gets.
+            is_all: no line was left out.
         """
         if self.file:
             counts = self.file.counts
             lines = data.count(NEWLINE)
             counts.lines_in += lines
             counts.bytes_in += len(data)
-            counts.lines_kept += lines if kept is data else kept.count(NEWLINE)
+            counts.lines_kept += lines if is_all else kept.count(NEWLINE)
             counts.bytes_kept += len(kept)
             self.is_shown = False
 

@@ -14,7 +14,7 @@ import sys
 import time
 from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET, socket
 
-from pysvscan import account, pathexec, strerr
+from pysvscan import account, allocator, lines, pathexec, strerr
 from pysvscan.copyout import Copyout
 from pysvscan.core import orders, script
 from pysvscan.core.orders import Kind
@@ -246,12 +246,13 @@ def become(name: str) -> None:
 
 def parse(words: tuple[bytes, ...]) -> Script:
     """Parse a script."""
-    return script.parse(list(words))
+    return script.parse(list(words), lines.Selection)
 
 
 def main(name: str, descriptors: int) -> int:
     """Log until svscan says that it is enough."""
     chain = pathexec.given()
+    chain.env = allocator.removed(chain.env)
     chain.limits.append((resource.RLIMIT_NOFILE, descriptors))
     logger = Logger(take_socket(), chain)
     os.chdir("/")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pysvscan import strerr
+from pysvscan import allocator, strerr
 from pysvscan.core import identity, orders, restart
 from pysvscan.core.identity import Identity
 from pysvscan.core.orders import Kind
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 PACKET_BYTES = 131072
 YOUNG_NS = restart.SECOND_NS // 2  # dead sooner than this, it is not started again at once
 AGAIN_NS = restart.SECOND_NS  # a packet cannot be sent for want of something
-
 Where = tuple[str, object]  # the account ("": our own), and whose own process it is (None: all's)
 
 
@@ -263,7 +262,7 @@ class Loggers:
         return os.posix_spawn(
             sys.executable,
             argv,
-            inherited.env,
+            allocator.added(inherited.env),
             file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 0)],
             setsigmask=(),
         )

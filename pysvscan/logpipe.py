@@ -55,6 +55,7 @@ class LogPipe:
         fifo, directory: the pipe, opened for us alone; SERVICE/log.
         pipe: the unfinished line.
         chunk: what was read and not yet run, and the unfinished line before it.
+        first, is_all: what the first directory gets, which is counted and copied.
         output: what the script made of it, until it is handed out.
         texts: what the directories had not written when they were closed after an exception.
         trouble: exceptions in a row.
@@ -87,16 +88,17 @@ class LogPipe:
         self.timer: Deadline | None = None
         self.end_timer: Deadline | None = None
         self.counting_timer: Deadline | None = None
-        self.first = self.first_selection()
+        self.first, self.is_all = self.first_selection()
         self.copy = logger.copyout.source(self.service())
 
     def say(self, message: str, cause: BaseException | None = None) -> None:
         """Say something about this log; what comes again and again only seldom."""
         self.logger.say("warning", f"{strerr.name(self.opening.label)}: {message}", cause)
 
-    def first_selection(self) -> int:
-        """Say which of the script's selections the first directory gets: that is counted."""
-        return self.script.directories[0].selection
+    def first_selection(self) -> tuple[int, bool]:
+        """Say which of the script's selections the first directory gets, and whether it is all."""
+        first = self.script.directories[0].selection
+        return first, not self.script.selections[first].words
 
     def service(self) -> bytes:
         """Name the service."""
@@ -199,8 +201,7 @@ class LogPipe:
         self.logger.read_bytes += len(data)
         self.chunk = (data, self.pipe.line, self.pipe.kept)
         self.feed()
-        self.deliver()
-        if self.outlets.advance():
+        if not self.deliver() and self.outlets.advance():
             self.go_on()
         self.trouble = 0
 
@@ -210,7 +211,7 @@ class LogPipe:
             data, self.pipe.line, self.pipe.kept = self.chunk
             self.output = self.script.feed(self.pipe, data, time.time_ns())
             self.chunk = None
-            self.counting.count(data, self.output.texts[self.first])
+            self.counting.count(data, self.output.texts[self.first], self.is_all)
             if not self.counting.is_shown and not self.counting_timer:
                 at_ns = time.monotonic_ns() + SECOND_NS
                 self.counting_timer = self.loop.at(at_ns, self, self.show_counts)
@@ -220,19 +221,21 @@ class LogPipe:
         self.counting_timer = None
         self.counting.show(self.outlets)
 
-    def deliver(self) -> None:
-        """Hand out what the script made of a read."""
-        if self.output:
-            self.put(self.output)
+    def deliver(self) -> bool:
+        """Hand out what the script made of a read; says whether all is written."""
+        output, is_written = self.output, True
+        if output:
+            is_written = self.put(output)
             self.output = None
+        return is_written
 
-    def put(self, out: Output) -> None:
-        """Hand out what a chunk asks for."""
+    def put(self, out: Output) -> bool:
+        """Hand out what a chunk asks for; says whether all is written."""
         if out.alerts:
             self.logger.stderr.write(out.alerts)
         if self.opening.stdout:
             self.copy.put(out.texts[self.first])
-        self.outlets.put(out)
+        return self.outlets.put(out)
 
     def go_on(self) -> None:
         """Do what can be done now, and see what there is to wait for."""
@@ -328,7 +331,7 @@ class LogPipe:
         """Open what other settings name."""
         self.opening = opening
         self.script = self.logger.parse(opening.words)
-        self.first = self.first_selection()
+        self.first, self.is_all = self.first_selection()
         self.open()
 
     # the end

@@ -67,16 +67,21 @@ class Outlets:
         selections = [it.selection for it in script.directories]
         self.logs_by_selection = list(zip(self.logs, selections, strict=True))
 
-    def put(self, out: Output) -> None:
-        """Hand out what a chunk asks for; alerts are the caller's."""
+    def put(self, out: Output) -> bool:
+        """Hand out what a chunk asks for; alerts are the caller's.
+
+        Returns:
+            Whether all is written already; else it is for advance().
+        """
+        is_written = not self.files
         for log, selection in self.logs_by_selection:
             text = out.texts[selection]
-            if text:
-                log.put(text)
-        if self.files:
-            for file, record in zip(self.files, out.shown, strict=True):
-                if record:
-                    file.put(record)
+            if text and not log.put(text):
+                is_written = False
+        for file, record in zip(self.files, out.shown, strict=True):
+            if record:
+                file.put(record)
+        return is_written
 
     def advance(self) -> bool:
         """Do what can be done now; says whether anything is left.

@@ -17,6 +17,7 @@ from pysvscan.core import orders
 from pysvscan.core.logcontrol import State
 from pysvscan.core.orders import Kind, Opening
 from pysvscan.core.script import Output, Pipe, Script
+from pysvscan.cyclog import Cyclog
 from pysvscan.logger import Logger
 from pysvscan.logpipe import LogPipe, Phase
 from tests import logs
@@ -277,3 +278,44 @@ def test_svscan_that_does_not_listen(host: Host, tmp_path: Path) -> None:
     os.close(host.writers.pop())
     wait_until(lambda: (loop.turn(), not loop.running)[1])
     assert pipe.phase is Phase.OVER
+
+
+def test_line_that_never_ends_gets_its_newline(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has begun a line and says no more holds nothing up for long."""
+    monkeypatch.setattr("pysvscan.logpipe.LINE_NS", 1_000_000)
+    pipe = host.open("a", b"./main")
+    host.write(b"begun")
+    host.until(lambda: pipe.pipe.line == b"begun")
+    host.logger.order(Kind.REOPEN, 1, [])
+    host.until(lambda: text(tmp_path / "a") == b"begun\n")
+    host.write(b"new\n")
+    host.until(lambda: text(tmp_path / "a") == b"begun\nnew\n")
+    assert host.said == []
+
+
+def test_directory_that_raises_keeps_what_it_has_not_written(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect in a directory costs it a retry, and no line."""
+    bad = host.open("a", b"./main")
+    host.until(lambda: Kind.OPENED in host.told)
+
+    def put_badly(self: Cyclog, text: bytes) -> bool:
+        self.text = text
+        return False
+
+    def advance_badly(_self: Cyclog) -> None:
+        raise ZeroDivisionError("of the test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Cyclog, "put", put_badly)
+        patch.setattr(Cyclog, "advance", advance_badly)
+        host.write(b"one\ntwo\n")
+        host.until(lambda: bad.phase is Phase.OPENING)
+    assert bad.timer
+    bad.timer.cancel()
+    host.logger.boundary(bad, bad.open)
+    host.until(lambda: text(tmp_path / "a") == b"one\ntwo\n")
+    assert len(host.said) == 1
