@@ -4,8 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pysvscan import lines
 from pysvscan.core import match, selection
-from tests.core.test_script import Kind, both
+from tests.core.test_script import NATIVE, Kind, both
 
 NO_NEWLINE = st.binary(max_size=4).map(lambda data: data.replace(b"\n", b"."))
 STAMPS = st.sampled_from([b"", b"@4a ", b"*", b"x" * 999]) | NO_NEWLINE
@@ -108,3 +109,15 @@ def test_selection_is_steady_where_no_stamp_matters(
 ) -> None:
     """A pattern whose first star reads past every stamp is worked out once."""
     assert selection.is_steady(pattern, letters) is steady
+
+
+@NATIVE
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 4), (-1, 2), (3, 2), (0, 9)])
+def test_selection_in_c_refuses_what_is_no_complete_lines(start: int, end: int) -> None:
+    """A mistake of the caller's is an error, not a read beyond the data."""
+    for words in ([], [b"-*a*"]):
+        it = lines.Compiled(words, b"")
+        with pytest.raises(ValueError, match="not complete lines"):
+            it.select(b"", b"a\nbc", start, end, b"")
+        with pytest.raises(ValueError, match="not complete lines"):
+            it.last(b"a\nbc", start, end, b"")
