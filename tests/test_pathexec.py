@@ -173,3 +173,24 @@ def test_chain_limits_wait_for_the_last_exec(installed: Installed, tmp_path: Pat
     assert (result.out.split(), result.err) == ([b"11718", b"500"], b"")
     words[2:] = [*python, "pass"]
     assert run([*python, LIMITED.format(program=program, words=words)], cwd=tmp_path).code != 0
+
+
+RESTORED = """
+import resource
+from pysvscan import strerr
+from pysvscan.pathexec import given
+before = resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_STACK)
+chain = given()
+chain.limits += [(resource.RLIMIT_CORE, n) for n in (3, 1, 2)] + [(resource.RLIMIT_STACK, 0)]
+try:
+    chain.run([b"missing"])
+except strerr.Fatal:
+    after = resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_STACK)
+    print(before == after)
+"""
+
+
+def test_become_takes_limits_back_if_it_fails(installed: Installed, tmp_path: Path) -> None:
+    """They were for a program that is not there; what is still to be done needs memory."""
+    result = run([str(installed.python), "-I", "-c", RESTORED], cwd=tmp_path)
+    assert (result.out, result.err) == (b"True\n", b"")

@@ -5,6 +5,7 @@ Counted as `chains`, and under the names of the commands of 4c that run a child.
 
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.oracle.runner import Pair, c_program, count, environment, run
 from tests.oracle.test_setuidgid import SHOW
+from tests.wait import wait_until
 
 pytestmark = pytest.mark.oracle
 Oracle = Callable[[str], Pair]
@@ -179,3 +181,28 @@ def test_chain_mixes_with_c(oracle: Oracle, where: Path) -> None:
     words = [c, "env", oracle("setlock").ours, "-n", "l", c, "env", "/usr/bin/printenv", "A"]
     assert run(words, cwd=where).out == b"value\n"
     count("chains", 2)
+
+
+@pytest.mark.slow
+def test_chain_limits_services(oracle: Oracle, tmp_path: Path) -> None:
+    """`softlimit -o77 -c2048 supervise x`: the service has the limits, as from C."""
+    given = []
+    for side in ("c", "ours"):
+        where = tmp_path / side / "x"
+        where.mkdir(parents=True)
+        (where / "run").write_text("#!/bin/sh\nulimit -a >new; mv new limits; exec sleep 1000\n")
+        (where / "run").chmod(0o755)
+        words = ["softlimit", "-o77", "-c2048", "supervise", "x"]
+        chain = [
+            getattr(oracle(it), side) if it in ("softlimit", "supervise") else it for it in words
+        ]
+        process = subprocess.Popen(chain, cwd=where.parent, env=environment())
+        try:
+            wait_until((where / "limits").exists)
+        finally:
+            run([oracle("svc").c, "-dx", "x"], cwd=where.parent)
+            assert process.wait(60) == 0
+        given.append((where / "limits").read_text())
+    assert given[1] == given[0]
+    assert re.search(r"nofiles +77\n", given[0])
+    count("chains")
