@@ -100,6 +100,7 @@ class Entry:
         """Bring this entry nearer to how it should be; to be called as often as one likes."""
         if self.is_aside() or self.scan.is_stopping:
             return
+        self.end_log_if_gone()
         if not self.names and self.is_idle():
             self.scan.drop(self)
         elif self.names and (self.is_begun or self.begin()):
@@ -329,12 +330,18 @@ class Entry:
             self.log = None
             if self.current.settings.log and not self.scan.is_stopping:
                 self.look_in(0)  # a classic logger made room for a built-in one
+        self.end_log_if_gone()
         if self.scan.is_stopping:
             self.scan.stopping.end_log(self)
         elif not self.names and self.is_idle():
             self.look_in(0)  # to be dropped, but not while it is at work
         elif not self.is_settled():
             self.scan.look_soon()
+
+    def end_log_if_gone(self) -> None:
+        """End a built-in log, which no `x` can, when its service was given up and is not listed."""
+        if not self.names and self.main is None and isinstance(self.log, EntryLog):
+            self.log.drain()
 
     def log_is_over(self) -> None:
         """Take note that a built-in log has ended: for good, or for a classic one to follow."""

@@ -23,6 +23,7 @@ from pysvscan.core.seldom import Seldom
 from pysvscan.cyclog import Cyclog
 from pysvscan.logpipe import DISK_NS, LogPipe
 from pysvscan.loop import SECOND_NS, Callback, Deadline, Loop
+from pysvscan.outlets import closed
 from pysvscan.stderr import Stderr, last_frame
 from pysvscan.sync import Sync
 
@@ -40,6 +41,7 @@ class Logger:
         socket: to svscan; None when that is gone.
         pipes: the logs, by number.
         owners: whose a directory is.
+        nothing: the outlets of a log that has none open.
         parse: parses a script, or finds it parsed: most services of a host have the same.
         read_bytes: from pipes in this turn.
         untold: packets for svscan that found no room.
@@ -55,6 +57,7 @@ class Logger:
         self.owners: dict[Cyclog, LogPipe] = {}
         self.sync = Sync()
         self.copyout = Copyout(1)
+        self.nothing = closed()
         self.parse = functools.lru_cache(SCRIPTS)(parse)
         self.untold: list[bytes] = []
         self.read_bytes = 0

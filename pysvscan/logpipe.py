@@ -12,18 +12,16 @@ import time
 from enum import Enum
 
 from pysvscan import strerr
-from pysvscan.core import logcontrol, tai
+from pysvscan.core import logcontrol
 from pysvscan.core.logcontrol import State
 from pysvscan.core.orders import Kind, Opening
-from pysvscan.core.script import Output, Pipe
 from pysvscan.counting import Counting
-from pysvscan.cyclog import Cyclog
-from pysvscan.keeping import Keeping, no_stamp
-from pysvscan.outlets import Outlets
-from pysvscan.statusfile import StatusFile
+from pysvscan.feeding import Feeding
+from pysvscan.outlets import Opener, Outlets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pysvscan.cyclog import Cyclog
     from pysvscan.logger import Logger
     from pysvscan.loop import Callback, Deadline
 
@@ -53,13 +51,9 @@ class LogPipe:
     Attributes:
         number: svscan's.
         fifo, directory: the pipe, opened for us alone; SERVICE/log.
-        pipe: the unfinished line.
-        chunk: what was read and not yet run, and the unfinished line before it.
-        first, is_all: what the first directory gets, which is counted and copied.
-        output: what the script made of it, until it is handed out.
+        feeding: what is read.
         texts: what the directories had not written when they were closed after an exception.
         trouble: exceptions in a row.
-        copy: our part of the copy to stdout; used if the settings say so.
         then: what follows when all is written out; None: nothing is to.
     """
 
@@ -73,12 +67,9 @@ class LogPipe:
         self.directory, self.fifo = descriptors[:2]
         self.counting = Counting(descriptors[2:], self.say)
         self.phase = Phase.OPENING
-        self.script = logger.parse(opening.words)
-        self.pipe = Pipe()
-        self.chunk: tuple[bytes, bytes, list[bool] | None] | None = None
-        self.output: Output | None = None
+        self.feeding = Feeding(logger.parse(opening.words), self.counting, logger.stderr)
         self.texts: list[bytes] = []
-        self.outlets = self.closed_outlets()
+        self.outlets = self.logger.nothing
         self.then: Callback | None = None
         self.is_listening = False
         self.is_locked = False
@@ -88,32 +79,25 @@ class LogPipe:
         self.timer: Deadline | None = None
         self.end_timer: Deadline | None = None
         self.counting_timer: Deadline | None = None
-        self.first, self.is_all = self.first_selection()
-        self.copy = logger.copyout.source(self.service())
+        self.use(opening)
 
     def say(self, message: str, cause: BaseException | None = None) -> None:
         """Say something about this log; what comes again and again only seldom."""
         self.logger.say("warning", f"{strerr.name(self.opening.label)}: {message}", cause)
 
-    def first_selection(self) -> tuple[int, bool]:
-        """Say which of the script's selections the first directory gets, and whether it is all."""
-        first = self.script.directories[0].selection
-        return first, not self.script.selections[first].words
-
-    def service(self) -> bytes:
-        """Name the service."""
-        return self.opening.label.removesuffix(b"/log")
-
-    def closed_outlets(self) -> Outlets:
-        """Have no outlets."""
-        return Outlets(self.logger.parse(()), StatusFile, self.open_log, self.say)
+    def use(self, opening: Opening) -> None:
+        """Use these settings from now on."""
+        self.opening = opening
+        self.feeding.use(self.logger.parse(opening.words))
+        name = opening.label.removesuffix(b"/log")
+        self.feeding.copy = self.logger.copyout.source(name) if opening.stdout else None
 
     # opening
 
     def open(self) -> None:
         """Lock the pipe, then open all that the script names; try again where that fails."""
         if logcontrol.is_open(self.opening.state) and self.lock():
-            self.feed()  # what raised before: if it does so again, no directory is touched
+            self.feeding.run()  # what raised before: if it does so again, no directory is touched
             try:
                 self.outlets = self.open_outlets()
             except strerr.Fatal as exc:
@@ -143,33 +127,12 @@ class LogPipe:
 
     def open_outlets(self) -> Outlets:
         """Open the files and directories of the script, relative to SERVICE/log."""
-        return Outlets(self.script, self.open_file, self.open_log, self.say)
-
-    def open_file(self, path: bytes) -> StatusFile:
-        """Open one =file of the script."""
-        os.fchdir(self.directory)
-        try:
-            return StatusFile(path)
-        finally:
-            os.chdir("/")
-
-    def open_log(self, index: int) -> Cyclog:
-        """Open one directory of the script."""
-        it, ours, host = self.script.directories[index], self.opening, self.logger
-        stamp = label if self.script.stamped else no_stamp
-        keeping = Keeping(ours.full, ours.compress, ours.max_age_ns, stamp)
-        made = Cyclog(
-            it.path,
-            it.size_bytes,
-            it.count,
-            it.processor,
-            host.chain,
-            keeping,
-            host.sync,
-            self.directory,
-        )
-        host.owners[made] = self
-        return made
+        host = self.logger
+        opener = Opener(self.directory, self.feeding.script, self.opening, host.chain, host.sync)
+        found = Outlets(self.feeding.script, opener, self.say)
+        for log in found.logs:
+            host.owners[log] = self
+        return found
 
     def opened(self) -> None:
         """Begin to read; after an exception, with what was left then."""
@@ -177,7 +140,7 @@ class LogPipe:
         self.phase = Phase.READING
         self.outlets.put_back(self.texts)
         self.texts = []
-        self.deliver()
+        self.feeding.deliver(self.outlets)
         self.logger.tell(Kind.OPENED, self.number)
         if self.then:
             self.write_out()
@@ -199,43 +162,22 @@ class LogPipe:
             self.wind_up(self.end)
             return
         self.logger.read_bytes += len(data)
-        self.chunk = (data, self.pipe.line, self.pipe.kept)
-        self.feed()
-        if not self.deliver() and self.outlets.advance():
+        self.feeding.take(data)
+        if not self.feeding.deliver(self.outlets) and self.outlets.advance():
             self.go_on()
         self.trouble = 0
+        self.count_later()
 
-    def feed(self) -> None:
-        """Run the script over what was read; that is kept until it is done."""
-        if self.chunk:
-            data, self.pipe.line, self.pipe.kept = self.chunk
-            self.output = self.script.feed(self.pipe, data, time.time_ns())
-            self.chunk = None
-            self.counting.count(data, self.output.texts[self.first], self.is_all)
-            if not self.counting.is_shown and not self.counting_timer:
-                at_ns = time.monotonic_ns() + SECOND_NS
-                self.counting_timer = self.loop.at(at_ns, self, self.show_counts)
+    def count_later(self) -> None:
+        """Let others see what was counted in a second: not at each read, but after the last too."""
+        if not self.counting.is_shown and not self.counting_timer:
+            at_ns = time.monotonic_ns() + SECOND_NS
+            self.counting_timer = self.loop.at(at_ns, self, self.show_counts)
 
     def show_counts(self) -> None:
-        """Let others see what was counted: once a second, and not after the last read only."""
+        """Let others see what was counted."""
         self.counting_timer = None
         self.counting.show(self.outlets)
-
-    def deliver(self) -> bool:
-        """Hand out what the script made of a read; says whether all is written."""
-        output, is_written = self.output, True
-        if output:
-            is_written = self.put(output)
-            self.output = None
-        return is_written
-
-    def put(self, out: Output) -> bool:
-        """Hand out what a chunk asks for; says whether all is written."""
-        if out.alerts:
-            self.logger.stderr.write(out.alerts)
-        if self.opening.stdout:
-            self.copy.put(out.texts[self.first])
-        return self.outlets.put(out)
 
     def go_on(self) -> None:
         """Do what can be done now, and see what there is to wait for."""
@@ -260,7 +202,7 @@ class LogPipe:
             if log.pid and log.pid not in self.loop.children:
                 self.loop.child(log.pid, self, functools.partial(self.reaped, log))
 
-    def reaped(self, log: Cyclog, wstatus: int) -> None:
+    def reaped(self, log: "Cyclog", wstatus: int) -> None:
         """Tell a directory that its processor has ended."""
         log.reaped(wstatus)
         self.go_on()
@@ -329,9 +271,7 @@ class LogPipe:
 
     def open_changed(self, opening: Opening) -> None:
         """Open what other settings name."""
-        self.opening = opening
-        self.script = self.logger.parse(opening.words)
-        self.first, self.is_all = self.first_selection()
+        self.use(opening)
         self.open()
 
     # the end
@@ -339,10 +279,10 @@ class LogPipe:
     def wind_up(self, then: "Callback") -> None:
         """Read the rest of the line, write out, close the outlets; then go on."""
         self.then = then
-        if self.phase is Phase.OPENING and not (self.chunk or self.output or any(self.texts)):
+        if self.phase is Phase.OPENING and self.feeding.is_empty() and not any(self.texts):
             self.then = None
             then()
-        elif self.phase is Phase.READING and self.pipe.is_unfinished() and not self.chunk:
+        elif self.phase is Phase.READING and self.feeding.pipe.is_unfinished():
             self.phase = Phase.LINE
             self.end_timer = self.loop.at(time.monotonic_ns() + LINE_NS, self, self.write_out)
             self.listen()
@@ -359,11 +299,10 @@ class LogPipe:
                     data += b"\n"  # the script's finish() would give it this
                 data += byte
         if data:
-            self.chunk = (data, self.pipe.line, self.pipe.kept)
-            self.feed()
-            self.deliver()
+            self.feeding.take(data)
+            self.feeding.deliver(self.outlets)
             self.go_on()
-        if not self.pipe.is_unfinished() and not self.chunk:
+        if not self.feeding.pipe.is_unfinished():
             self.write_out()
 
     def write_out(self) -> None:
@@ -372,7 +311,8 @@ class LogPipe:
             self.end_timer.cancel()
         if self.phase in (Phase.READING, Phase.LINE):
             self.phase = Phase.WRITING
-            self.put(self.script.finish(self.pipe))
+            self.feeding.finish()
+            self.feeding.deliver(self.outlets)
             self.outlets.finish()
             self.go_on()
 
@@ -399,7 +339,7 @@ class LogPipe:
 
     def close_outlets(self) -> None:
         """Close files and directories; the pipe stays ours."""
-        outlets, self.outlets = self.outlets, self.closed_outlets()
+        outlets, self.outlets = self.outlets, self.logger.nothing
         if self.phase is not Phase.OVER:
             self.phase = Phase.OPENING
             self.listen()
@@ -421,8 +361,3 @@ class LogPipe:
             self.texts = self.outlets.unwritten()
         self.close_outlets()
         self.wait(delay_ns, self.open)
-
-
-def label() -> bytes:
-    """Give the stamp of a line that begins now."""
-    return tai.label(time.time_ns()) + b" "

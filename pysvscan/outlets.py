@@ -5,12 +5,18 @@ waits: whoever calls advance() asks `due_ns` when to call again.
 """
 
 import contextlib
+import os
 import time
 
+from pysvscan.core import script, tai
+from pysvscan.core.orders import Opening
 from pysvscan.core.script import Output, Script
 from pysvscan.cyclog import Cyclog
+from pysvscan.keeping import Keeping, no_stamp
+from pysvscan.pathexec import Chain
 from pysvscan.statusfile import StatusFile
 from pysvscan.stuck import Left, Stuck
+from pysvscan.sync import Sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +27,38 @@ if TYPE_CHECKING:
 
 RETRY_NS = 5_000_000_000  # multilog's interval
 NEWLINE = b"\n"
+
+
+class Opener:
+    """Opens what a script names.
+
+    Attributes:
+        directory: where relative paths begin.
+    """
+
+    def __init__(
+        self, directory: int, parsed: Script, opening: Opening, chain: Chain, sync: Sync | None
+    ) -> None:
+        self.directory = directory
+        self.script = parsed
+        self.chain = chain
+        self.sync = sync
+        stamp = label if parsed.stamped else no_stamp
+        self.keeping = Keeping(opening.full, opening.compress, opening.max_age_ns, stamp)
+
+    def open_file(self, path: bytes) -> StatusFile:
+        """Open an =file."""
+        os.fchdir(self.directory)
+        try:
+            return StatusFile(path)
+        finally:
+            os.chdir("/")
+
+    def open_log(self, index: int) -> Cyclog:
+        """Open the directory of this index."""
+        it = self.script.directories[index]
+        files = (it.path, it.size_bytes, it.count, it.processor)
+        return Cyclog(*files, self.chain, self.keeping, self.sync, self.directory)
 
 
 class Outlets:
@@ -35,17 +73,15 @@ class Outlets:
 
     def __init__(
         self,
-        script: Script,
-        open_file: "Callable[[bytes], StatusFile]",
-        open_log: "Callable[[int], Cyclog]",
+        parsed: Script,
+        opener: "Opener",
         say: "Say",
     ) -> None:
         """Open everything; what a crash left is for advance() to mend.
 
         Args:
-            script: the script.
-            open_file: opens an =file.
-            open_log: opens the directory of this index.
+            parsed: the script.
+            opener: opens its files and directories.
             say: takes what is stuck, and why.
 
         Raises:
@@ -58,13 +94,13 @@ class Outlets:
         self.due: dict[Outlet, int] = {}
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            for file in script.files:
-                self.files.append(open_file(file.path))
-            for index in range(len(script.directories)):
-                self.logs.append(open_log(index))
+            for file in parsed.files:
+                self.files.append(opener.open_file(file.path))
+            for index in range(len(parsed.directories)):
+                self.logs.append(opener.open_log(index))
             undo.pop_all()
         self.every: list[Outlet] = [*self.files, *self.logs]
-        selections = [it.selection for it in script.directories]
+        selections = [it.selection for it in parsed.directories]
         self.logs_by_selection = list(zip(self.logs, selections, strict=True))
 
     def put(self, out: Output) -> bool:
@@ -167,3 +203,15 @@ class Outlets:
             file.close()
         for log in self.logs:
             log.close()
+
+
+def closed() -> Outlets:
+    """Have no outlets; may be shared."""
+    nothing = script.parse([])
+    opener = Opener(-1, nothing, Opening(b"", ()), Chain({}), None)
+    return Outlets(nothing, opener, lambda _message, _cause: None)
+
+
+def label() -> bytes:
+    """Give the stamp of a line that begins now."""
+    return tai.label(time.time_ns()) + b" "

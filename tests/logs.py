@@ -10,6 +10,7 @@ i=0
 while [ $i -lt {count} ]
 do i=$((i+1)); echo $i; {pause}
 done
+>counted
 exec sleep 1000
 """
 

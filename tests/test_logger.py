@@ -18,6 +18,7 @@ from tests.scan import (
     command,
     executable,
     is_alive,
+    is_supervised,
     kill_session,
     pid,
     service,
@@ -313,3 +314,21 @@ def test_log_without_a_line_ever(scan: Scan) -> None:
     scan.wait_said("logger: warning: a/log: unable to open directory ./main: not a directory")
     assert scan.stop() == 0
     assert len(scan.lines()) == 1
+
+
+def test_service_that_is_given_up(scan: Scan, tmp_path: Path) -> None:
+    """With a service that is not listed any more its log ends too, when all is read."""
+    outside, kept = tmp_path / "outside", logs.service(scan.path / "kept")
+    logs.service(outside, logs.count(outside, 9))
+    (outside / "log/down").touch()
+    (scan.path / "a").symlink_to(outside)
+    run(scan)
+    wait_up(outside)
+    logs.ready(scan, "kept")
+    wait_until(lambda: svstat(outside / "log").startswith("down"))
+    wait_until((outside / "counted").exists)
+    scan.stop_service(outside)
+    wait_until(lambda: not is_supervised(outside / "log"))
+    assert logs.numbers(outside / "log/main") == list(range(1, 10))
+    assert is_supervised(kept / "log")
+    assert scan.lines() == []

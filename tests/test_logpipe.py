@@ -131,14 +131,14 @@ def test_chunk_that_raises_costs_its_own_pipe_a_retry(
     feed, raised = Script.feed, []
 
     def feed_badly(self: Script, pipe: Pipe, data: bytes, now_ns: int) -> Output:
-        if pipe is bad.pipe and len(raised) < 2:
+        if pipe is bad.feeding.pipe and len(raised) < 2:
             raised.append(pipe.line)
             pipe.line = b"spoilt"
             raise ZeroDivisionError("of the test")
         return feed(self, pipe, data, now_ns)
 
     host.write(b"first\nbegun ", 0)
-    host.until(lambda: bad.pipe.line == b"begun ")
+    host.until(lambda: bad.feeding.pipe.line == b"begun ")
     monkeypatch.setattr(Script, "feed", feed_badly)
     host.write(b"and ended\n", 0)
     host.write(b"fine\n", 1)
@@ -222,7 +222,7 @@ def test_orders_in_the_middle_of_a_line(host: Host, tmp_path: Path, kind: Kind) 
     pipe = host.open("a", b"./main")
     host.until(lambda: Kind.OPENED in host.told)
     host.write(LINES + b"begun ")
-    host.until(lambda: pipe.pipe.line == b"begun ")
+    host.until(lambda: pipe.feeding.pipe.line == b"begun ")
     if kind is Kind.STATE:
         host.logger.order(kind, 1, [State.HELD.value.encode()])
     else:
@@ -254,7 +254,7 @@ def test_lock_of_a_former_logger(host: Host, tmp_path: Path) -> None:
     host.write(b"one\n")
     host.until(lambda: text(tmp_path / "a") == b"one\n")
     host.write(b"begun")
-    host.until(lambda: first.pipe.line == b"begun")
+    host.until(lambda: first.feeding.pipe.line == b"begun")
     host.logger.order(Kind.LEAVE, 1, [])
     host.write(b" and ended\ntwo\n")
     host.until(lambda: logs.text(tmp_path / "a/other") == b"two\n")
@@ -287,7 +287,7 @@ def test_line_that_never_ends_gets_its_newline(
     monkeypatch.setattr("pysvscan.logpipe.LINE_NS", 1_000_000)
     pipe = host.open("a", b"./main")
     host.write(b"begun")
-    host.until(lambda: pipe.pipe.line == b"begun")
+    host.until(lambda: pipe.feeding.pipe.line == b"begun")
     host.logger.order(Kind.REOPEN, 1, [])
     host.until(lambda: text(tmp_path / "a") == b"begun\n")
     host.write(b"new\n")
