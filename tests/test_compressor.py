@@ -104,15 +104,16 @@ def test_compress_zstd(tmp_path: Path) -> None:
 
 def test_compress_is_nice_and_streams(tmp_path: Path) -> None:
     """It runs at the lowest priority, takes what it gets, and ends with its input."""
-    with (tmp_path / "out").open("wb") as out:
-        process = subprocess.Popen([*COMPRESS, "gzip"], stdin=subprocess.PIPE, stdout=out)
-    assert process.stdin
-    process.stdin.write(LINES)
-    process.stdin.flush()
-    wait_until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) == 19)
-    process.stdin.write(LINES)
-    process.stdin.close()
-    assert process.wait() == 0
+    with (
+        (tmp_path / "out").open("wb") as out,
+        subprocess.Popen([*COMPRESS, "gzip"], stdin=subprocess.PIPE, stdout=out) as process,
+    ):
+        assert process.stdin
+        process.stdin.write(LINES)
+        process.stdin.flush()
+        wait_until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) == 19)
+        process.stdin.write(LINES)
+    assert process.returncode == 0
     assert gzip.decompress((tmp_path / "out").read_bytes()) == LINES * 2
 
 
