@@ -76,8 +76,8 @@ def test_stop_ends_services_then_loggers(
 ) -> None:
     """The last words of a service are in its log; nothing runs on, and all is announced."""
     tmp, settings = account
-    last = "trap 'kill $!; echo goodbye; exit 0' TERM; sleep 1000 & wait; wait"
-    where = service(tmp / "service/talker", f"echo hello; {last}", LOGGER)
+    talker = "trap 'kill $!; echo goodbye; exit 0' TERM; sleep 1000 & echo hello; wait; wait"
+    where = service(tmp / "service/talker", talker, LOGGER)
     plain = service(tmp / "service/plain")
     running = ending.start(tmp / "service", **settings)
     numbers = running.pids("talker", "talker/log", "plain")
@@ -102,7 +102,7 @@ def test_stop_reads_what_a_dead_logger_left(
     tmp, settings = account
     where = service(tmp / "service/talker", f"echo hello; {SLEEP}", "exit 1")
     running = ending.start(tmp / "service", **settings)
-    wait_up(where)
+    wait_until(lambda: unread(where) > 0)
     wait_until(lambda: pid(where / "log") == 0 and status(where / "log"))
     new = service(tmp / "new", LOGGER)
     if "user" in settings:
