@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from pysvscan import proc, quiet, servicetoml, strerr
 from pysvscan.core import restart
-from pysvscan.core.settings import Log
 from pysvscan.entrylog import EntryLog
-from pysvscan.entrysettings import EntrySettings
+from pysvscan.entrylogs import Logs
 from pysvscan.loop import Callback, Deadline
 from pysvscan.stderr import last_frame
 from pysvscan.supervise import Supervise
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 QUIET_NS = 1_000_000_000  # a directory made in place is complete when nothing changed for so long
 PATIENCE_NS = 5_000_000_000  # and at the latest after this: C's interval
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 Part = Supervise | EntryLog
 Key = tuple[int, int]  # (device, inode): what a directory is; its name may change
@@ -39,7 +37,7 @@ class Entry:
         is_begun: it was found complete once; until then it is only looked at.
         main, log: supervised here, or None: not yet, no more, or somebody else's.
         pipe: our holder of the FIFO; -1 for a service without logger.
-        current: its settings.
+        logs: its settings, and which log it has by them.
         aside_ns: set aside after an exception until then.
     """
 
@@ -51,12 +49,10 @@ class Entry:
         self.label = name
         self.names: set[bytes] = set()
         self.directory = directory
-        self.log_directory = -1
         self.main: Supervise | None = None
         self.log: Part | None = None
         self.pipe = -1
-        self.current = EntrySettings(directory, scan.settings)
-        self.is_runless = False  # log/ has no run, as we said already
+        self.logs = Logs(self)
         self.is_begun = is_whole
         self.seen_ns = time.monotonic_ns()
         self.aside_ns = 0
@@ -85,7 +81,7 @@ class Entry:
     def is_settled(self) -> bool:
         """Say whether only a command can bring news; otherwise the next look comes soon."""
         is_whole = self.main is not None and (self.log is not None or self.pipe < 0)
-        is_watched = self.directory in self.watches or not self.current.has_file()
+        is_watched = self.directory in self.watches or not self.logs.current.has_file()
         return (is_whole and is_watched) or not self.names
 
     def shown(self) -> str:
@@ -100,42 +96,13 @@ class Entry:
         """Bring this entry nearer to how it should be; to be called as often as one likes."""
         if self.is_aside() or self.scan.is_stopping:
             return
-        self.end_log_if_gone()
+        self.logs.end_if_gone()
         if not self.names and self.is_idle():
             self.scan.drop(self)
         elif self.names and (self.is_begun or self.begin()):
-            self.read_settings()
+            self.logs.read_settings()
             self.take_main()
             self.take_log()
-
-    def read_settings(self) -> None:
-        """Read service.toml if it has changed, and watch for more of that."""
-        if self.current.look():
-            self.read_settings_again()
-        if self.current.has_file():
-            self.watch(self.directory)
-
-    def read_settings_again(self) -> None:
-        """Read service.toml; where it is wrong, what it said before goes on."""
-        try:
-            self.current.read(self.label)
-        except strerr.Fatal as exc:
-            self.scan.log.say("svscan", "warning", str(exc), exc.__cause__)
-        self.follow_settings()
-
-    def follow_settings(self) -> None:
-        """Have the log be what the settings ask for, if it runs already."""
-        wanted = self.current.settings.log
-        if self.scan.is_stopping or self.log is None:
-            return
-        if isinstance(self.log, EntryLog):
-            if wanted:
-                self.log.follow(wanted)
-            elif not self.current.is_bad:
-                self.log.retire()
-        elif wanted:
-            for byte in b"dx":
-                self.log.feed(byte)
 
     def begin(self) -> bool:
         """Begin with a directory that is complete; if it is not yet, look again later."""
@@ -199,66 +166,23 @@ class Entry:
         """
         if not self.main:
             return
-        self.read_settings()
-        if self.pipe < 0 and self.wants_pipe():
+        self.logs.read_settings()
+        if self.pipe < 0 and self.logs.wants_pipe():
             try:
                 self.pipe = self.main.open_pipe()
             except strerr.Fatal as exc:
                 self.report("fatal", str(exc), exc.__cause__)
             self.look_in(0)
         self.main.stdout = self.pipe
-        settings = self.current.settings.log
-        self.main.stderr = self.pipe if settings and settings.stderr else -1
-
-    def wants_pipe(self) -> bool:
-        """Say whether there is a log, built-in or not, or was one that service.toml lost."""
-        return self.current.has_file() or exists(b"log", self.directory)
+        self.main.stderr = self.pipe if self.logs.wants_stderr() else -1
 
     def take_log(self) -> None:
         """Supervise the logger, if there is one and nobody does."""
         if self.log:
             self.renew(self.log)
             return
-        wanted = self.current.settings.log
-        if self.pipe < 0 or not self.open_log_directory():
-            return
-        if wanted:
-            self.log = self.open_built_in(wanted)
-            return
-        log = self.open(self.log_directory, self.label + b"/log")
-        if log:
-            self.log = log
-            log.stdin = self.pipe
-            log.begin()
-
-    def open_built_in(self, settings: Log) -> EntryLog | None:
-        """Take a built-in log; None if that cannot be: each look tries again."""
-        if not self.is_runless and not exists(b"run", self.log_directory):
-            self.is_runless = True
-            where = f"{strerr.name(self.label)}/log"
-            self.scan.log.say("svscan", "warning", f"{where} has no run, which C svscan needs")
-        log = EntryLog(self, self.log_directory, self.label + b"/log", settings)
-        try:
-            log.open()
-        except strerr.Fatal as exc:
-            self.report("fatal", str(exc), exc.__cause__)
-            return None
-        return log
-
-    def open_log_directory(self) -> bool:
-        """Open `log`, which may be another one than last time; made for a built-in log."""
-        if self.log_directory >= 0:
-            self.unwatch(self.log_directory)
-            os.close(self.log_directory)
-            self.log_directory = -1
-        if self.current.settings.log:
-            with contextlib.suppress(OSError):
-                os.mkdir(b"log", 0o755, dir_fd=self.directory)
-        try:
-            self.log_directory = os.open(b"log", DIRECTORY, dir_fd=self.directory)
-        except OSError as exc:
-            self.report("fatal", f"unable to chdir to {strerr.name(self.label)}/log", exc)
-        return self.log_directory >= 0
+        if self.pipe >= 0:
+            self.logs.take()
 
     def open(self, directory: int, label: bytes) -> Supervise | None:
         """Take a service or logger; None if that cannot be: each look tries again."""
@@ -322,34 +246,21 @@ class Entry:
     def changed(self) -> None:
         """Take note of what service or logger became."""
         for part in self.parts():
-            if part.pid and not (part is self.main and self.current.has_file()):
+            if part.pid and not (part is self.main and self.logs.current.has_file()):
                 self.unwatch(part.directory)
         if self.main and self.main.is_gone():
             self.main = None
         if self.log and self.log.is_gone():
             self.log = None
-            if self.current.settings.log and not self.scan.is_stopping:
+            if self.logs.current.settings.log and not self.scan.is_stopping:
                 self.look_in(0)  # a classic logger made room for a built-in one
-        self.end_log_if_gone()
+        self.logs.end_if_gone()
         if self.scan.is_stopping:
             self.scan.stopping.end_log(self)
         elif not self.names and self.is_idle():
             self.look_in(0)  # to be dropped, but not while it is at work
         elif not self.is_settled():
             self.scan.look_soon()
-
-    def end_log_if_gone(self) -> None:
-        """End a built-in log, which no `x` can, when its service was given up and is not listed."""
-        if not self.names and self.main is None and isinstance(self.log, EntryLog):
-            self.log.drain()
-
-    def log_is_over(self) -> None:
-        """Take note that a built-in log has ended: for good, or for a classic one to follow."""
-        self.log = None
-        if self.scan.is_stopping:
-            self.scan.stopping.end_log(self)
-        else:
-            self.look_in(0)
 
     # trouble
 
@@ -388,16 +299,8 @@ class Entry:
         """Let go of everything."""
         self.cancel()
         self.let_go()
-        for fd in (self.pipe, self.directory, self.log_directory):
+        self.logs.close()
+        for fd in (self.pipe, self.directory):
             if fd >= 0:
                 os.close(fd)
-        self.pipe = self.directory = self.log_directory = -1
-
-
-def exists(name: bytes, directory: int) -> bool:
-    """Say whether a name exists, as C's stat does."""
-    try:
-        os.stat(name, dir_fd=directory)
-    except OSError:
-        return False
-    return True
+        self.pipe = self.directory = -1

@@ -5,11 +5,8 @@ other logs too, so that no byte is ever a signal: see core/logcontrol.py.
 """
 
 import contextlib
-import fcntl
 import os
 import socket
-import sys
-import termios
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ from pysvscan.core.settings import Log
 from pysvscan.core.status import Status
 from pysvscan.files import Files
 from pysvscan.loggers import LoggerProcess, Where
+from pysvscan.unread import unread
 
 if TYPE_CHECKING:
     from pysvscan.entry import Entry
@@ -174,7 +172,7 @@ class EntryLog:
         elif action is Action.ROTATE:
             self.order(Kind.ROTATE)
         elif action is Action.RELOAD:
-            self.entry.read_settings_again()
+            self.entry.logs.read_settings_again()
 
     def wanted_state(self) -> State:
         """Say what the logger shall do: whatever was commanded, at the end the pipe is read."""
@@ -251,7 +249,7 @@ class EntryLog:
         self.close()
         if process:
             process.remove(self)
-        self.entry.log_is_over()
+        self.entry.logs.ended()
 
     # the end
 
@@ -312,18 +310,3 @@ class EntryLog:
             if not self.is_unwritable:
                 self.entry.report("warning", str(exc), exc.__cause__)
             self.is_unwritable = True
-
-
-def unread(directory: int) -> int:
-    """Count the bytes in the pipe of a service directory; 0 if it is not there any more."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        fd = os.open(b"supervise/pipe", flags, dir_fd=directory)
-    except OSError:
-        return 0
-    try:
-        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
-    except OSError:
-        return 0  # something else stands there
-    finally:
-        os.close(fd)

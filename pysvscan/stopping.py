@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pysvscan.core.service import State, has_process
 from pysvscan.entry import Entry
-from pysvscan.entrylog import EntryLog, unread
+from pysvscan.entrylog import EntryLog
 from pysvscan.supervise import Supervise
+from pysvscan.unread import unread
 
 if TYPE_CHECKING:
     from pysvscan.svscan import Svscan
