@@ -15,7 +15,7 @@ pytestmark = pytest.mark.oracle
 Oracle = Callable[[str], Pair]
 
 FDS = r"ls -l /proc/self/fd | sed 's/.* \([0-9]* -> \)/\1/; s,/proc/.*,,'"
-DAEMON = "(exec >/dev/null 2>&1 </dev/null; cat fifo; touch gone) & exit 3"
+DAEMON = "(echo x >&3; exec >/dev/null 2>&1 </dev/null; cat fifo; touch gone) & exit 3"
 
 
 @pytest.mark.parametrize(
