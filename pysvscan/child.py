@@ -11,6 +11,7 @@ import resource
 from _signal import SIG_DFL, SIGALRM, SIGTERM, set_wakeup_fd, signal
 
 from pysvscan import strerr
+from pysvscan.limits import clamped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,5 +112,4 @@ def set_limits(pid: int, limits: list[tuple[int, int]]) -> None:
     with contextlib.suppress(OSError):
         for which, soft in limits:
             hard = resource.prlimit(pid, which)[1]
-            wanted = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
-            resource.prlimit(pid, which, (wanted, hard))
+            resource.prlimit(pid, which, (clamped(soft, hard), hard))

@@ -89,16 +89,19 @@ def lift_hard(letter: bytes) -> None:
             raise PermissionError(errno.EPERM, "") from None
 
 
+def clamped(wanted: int, hard: int) -> int:
+    """Give a soft limit, not above the hard one, as Python's resource module writes it."""
+    soft = min(wanted, hard % WORD)
+    return soft - WORD if resource.RLIM_INFINITY < 0 and soft >= WORD // 2 else soft
+
+
 def set_soft(limits: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Set the soft limits, clamped to the hard ones; return what they were."""
     before = []
     for which, wanted in limits:
         soft, hard = resource.getrlimit(which)
         before.append((which, soft % WORD))
-        new = min(wanted, hard % WORD)
-        if resource.RLIM_INFINITY < 0 and new >= WORD // 2:  # so Python writes large ones
-            new -= WORD
-        resource.setrlimit(which, (new, hard))
+        resource.setrlimit(which, (clamped(wanted, hard), hard))
     before.reverse()  # the first of two settings of one limit is restored last
     return before
 
