@@ -4,6 +4,7 @@ What a service inherits is compared with C in tests/oracle/test_svscan.py, and s
 its starts in tests/chaos.
 """
 
+import errno
 import os
 import resource
 import signal
@@ -88,6 +89,27 @@ def test_starter_knows_that_the_waiting_process_is_dead(host: Host, directory: i
     assert code(waiting) == -signal.SIGKILL
     assert not waiting.go(directory, AS_GIVEN)
     waiting.cancel()
+
+
+def test_starter_leaves_no_zombie_where_a_descriptor_is_missing(
+    host: Host, directory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody can be told of is cancelled and waited for all the same."""
+    before = os.listdir("/proc/self/fd")
+
+    def child(pid: int, owner: object, callback: object, pidfd: int = -1) -> int:
+        assert (pid, owner, callback) != (0, 0, 0)
+        if pidfd >= 0:
+            os.close(pidfd)
+        monkeypatch.undo()
+        raise OSError(errno.EMFILE, "")
+
+    monkeypatch.setattr(host.loop, "child", child)
+    with pytest.raises(OSError, match="Errno 24"):
+        host.starter.take(directory)
+    assert host.loop.children
+    host.until(lambda: not host.loop.children)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_starter_opens_each_stream_afresh(

@@ -24,7 +24,7 @@ from pysvscan.core.service import State
 from pysvscan.pidfd import Kernel
 from pysvscan.strerr import Fatal
 from pysvscan.supervise import COMMANDS, Supervise
-from pysvscan.waiting import Waiting
+from pysvscan.waiting import Piped, Waiting
 from tests import scan
 from tests.hosted import Host, age, hosting
 from tests.scan import command, executable, is_alive, is_supervised
@@ -223,6 +223,28 @@ def test_supervise_says_that_run_is_busy(host: Host, path: Path) -> None:
         host.until(lambda: host.said)
         assert host.said[0] == "supervise: fatal: unable to start a/run: text busy"
     up(host, service, path)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_asked"), [("direct", False), ("shell", True)], indirect=["host"]
+)
+def test_supervise_asks_the_slow_road_only_after_a_shell(
+    host: Host, path: Path, is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that exits 127, as a shell that cannot execute it would: only a shell is doubted."""
+    executable(path / "run", "echo $$ >>starts; exit 127")
+    asked: list[int] = []
+    fork = host.starter.fork.take
+
+    def take(directory: int) -> Piped:
+        asked.append(directory)
+        return fork(directory)
+
+    monkeypatch.setattr(host.starter.fork, "take", take)
+    host.begin(path)
+    host.until(lambda: len(starts(path)) == 2)
+    assert bool(asked) == is_asked
+    assert host.said == []
 
 
 @pytest.mark.parametrize("host", ROADS, indirect=True)
