@@ -115,7 +115,8 @@ def test_starter_leaves_no_zombie_where_a_descriptor_is_missing(
 def test_starter_opens_each_stream_afresh(
     host: Host, path: Path, directory: int, tmp_path: Path
 ) -> None:
-    """The log FIFO as 1 and 2, to read and write and blocking, and another one as 0."""
+    """The log FIFO as 1 and 2, to read and write and blocking, and another one as 0; not ours."""
+    ours = [os.fstat(number) for number in (0, 1, 2)]
     scan.executable(path / "run", "exec sleep 1000")
     holders = []
     for name in ("in", "out"):
@@ -129,6 +130,7 @@ def test_starter_opens_each_stream_afresh(
     for number in "012":
         flags = (proc / "fdinfo" / number).read_text().split("flags:")[1].split()[0]
         seen[number] = (os.readlink(proc / "fd" / number), int(flags, 8) & 0o4003)
+    assert [os.fstat(number).st_ino for number in (0, 1, 2)] == [found.st_ino for found in ours]
     both = (str(tmp_path / "out"), os.O_RDWR)
     assert seen == {"0": (str(tmp_path / "in"), os.O_RDONLY), "1": both, "2": both}
     os.kill(waiting.pid, signal.SIGKILL)
@@ -153,25 +155,41 @@ def test_starter_knows_why_it_could_not_execute(host: Host, path: Path, director
 
 MAKER = """
 import os, signal, sys
+from pysvscan.waiting import Streams
 from tests.hosted import hosting
 with hosting(None, sys.argv[1]) as host:
-    waiting = host.starter.take(os.open(sys.argv[2], os.O_RDONLY))
-    print(waiting.pid, flush=True)
+    directory = os.open(sys.argv[2], os.O_RDONLY)
+    os.fchdir(directory)
+    runs = host.starter.take(directory)
+    runs.go(directory, Streams())
+    host.until(lambda: os.path.exists("starts") and os.path.getsize("starts"))
+    waits = host.starter.take(directory)
+    host.until(lambda: ") S " in open(f"/proc/{waits.pid}/stat").read())
+    print(runs.pid, waits.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.parametrize("road", ALL)
-def test_starter_takes_what_waits_along_when_it_dies(path: Path, road: str) -> None:
-    """KILL of the supervisor: what was not released ends without running."""
+def test_starter_takes_only_what_waits_along_when_it_dies(path: Path, road: str) -> None:
+    """KILL of the supervisor: what waits ends without running, and what runs is left alone."""
     if road == "direct" and not accelerators.load("_start"):
         pytest.skip("_start.c is not built")
+    os.mkfifo(path / "question")
+    question = os.open(path / "question", os.O_RDWR)
+    text = "echo $$ >>starts; read line <question; echo $line >>answer; exec sleep 1000"
+    scan.executable(path / "run", text)
     argv = [sys.executable, "-c", MAKER, road, path]
-    maker = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE)
+    with (path / "said").open("wb") as said:
+        maker = subprocess.run(argv, cwd=ROOT, stdout=said)
     assert maker.returncode == -signal.SIGKILL
-    pid = int(maker.stdout)
-    wait_until(lambda: not is_alive(pid))
-    assert not (path / "starts").exists()
+    runs, waits = map(int, (path / "said").read_text().split())
+    wait_until(lambda: not is_alive(waits))
+    os.write(question, b"alive?\n")
+    wait_until((path / "answer").exists)
+    os.kill(runs, signal.SIGKILL)
+    os.close(question)
+    assert (path / "starts").read_text().split() == [str(runs)]
 
 
 def limited(pid: int, soft: int) -> None:
