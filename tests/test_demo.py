@@ -4,6 +4,7 @@ What is broken is broken by a program of the same name earlier on PATH. Not test
 installation of packages; .ci/run does that.
 """
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -20,7 +21,7 @@ import pytest
 TOP = Path(__file__).parent.parent
 MAILHOST = TOP / "contrib" / "mailhost"
 BIN = Path(sys.executable).parent
-TIMEOUT_S = 100
+TIMEOUT_S = 300
 PR_SET_PDEATHSIG = 1
 
 DROPPING = """
@@ -38,13 +39,15 @@ needs_tcpserver = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def wrappers() -> Iterator[Path]:
     """A directory for programs that come first on PATH, open to all accounts."""
     directory = Path(tempfile.mkdtemp())
     directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
 
 
 def wrap(directory: Path, name: str, script: str) -> None:
@@ -137,22 +140,42 @@ def test_demo_stops_in_order_on_interrupt() -> None:
     assert code == 0, out
 
 
+ONCE = '(until svok "$1/pop3"; do sleep 0.1; done; exec svc -o "$1/pop3") &\nexec @real@ "$@"\n'
+BROKEN = {  # program: what it does instead
+    "multilog": DROPPING,
+    "recordio": 'exec "$@"\n',
+    "svscan": ONCE,
+}
+
+
+@pytest.fixture(scope="module")
+def broken() -> Iterator[dict[str, tuple[int, str]]]:
+    """Run three demos, each with one program that does not do its work, at the same time."""
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for name, script in BROKEN.items():
+            first = stack.enter_context(wrappers())
+            wrap(first, name, script)
+            patience = ("--patience", "5") if name == "svscan" else ()
+            running[name] = demo("--check", *patience, first=first)
+            stack.callback(running[name].terminate)
+        yield {name: outcome(it) for name, it in running.items()}
+
+
 @pytest.mark.slow
 @needs_tcpserver
-def test_demo_fails_if_multilog_drops_lines(wrappers: Path) -> None:
+def test_demo_fails_if_multilog_drops_lines(broken: dict[str, tuple[int, str]]) -> None:
     """A recipient that is not in the log is named."""
-    wrap(wrappers, "multilog", DROPPING)
-    code, out = outcome(demo("--check", first=wrappers))
+    code, out = broken["multilog"]
     assert code == 1, out
     assert any("smtp log" in line and "RCPT TO of demo 1" in line for line in failures(out)), out
 
 
 @pytest.mark.slow
 @needs_tcpserver
-def test_demo_fails_without_recordio(wrappers: Path) -> None:
+def test_demo_fails_without_recordio(broken: dict[str, tuple[int, str]]) -> None:
     """Logs without conversations are named, for both services."""
-    wrap(wrappers, "recordio", 'exec "$@"\n')
-    code, out = outcome(demo("--check", first=wrappers))
+    code, out = broken["recordio"]
     assert code == 1, out
     found = [line for line in failures(out) if "no line of any conversation" in line]
     assert ["smtp" in found[0], "pop3" in found[1]] == [True, True], out
@@ -160,11 +183,9 @@ def test_demo_fails_without_recordio(wrappers: Path) -> None:
 
 @pytest.mark.slow
 @needs_tcpserver
-def test_demo_fails_if_a_service_is_not_restarted(wrappers: Path) -> None:
+def test_demo_fails_if_a_service_is_not_restarted(broken: dict[str, tuple[int, str]]) -> None:
     """A service that is told to run once, so that nobody starts it again, is named."""
-    once = '(until svok "$1/pop3"; do sleep 0.1; done; exec svc -o "$1/pop3") &\nexec @real@ "$@"\n'
-    wrap(wrappers, "svscan", once)
-    code, out = outcome(demo("--check", "--patience", "5", first=wrappers))
+    code, out = broken["svscan"]
     assert code == 1, out
     assert any("pop3 was not restarted" in line for line in failures(out)), out
 
