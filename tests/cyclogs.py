@@ -25,7 +25,9 @@ from pysvscan import (
     strand,
 )
 from pysvscan import sync as sync_module
+from pysvscan.core import script
 from pysvscan.keeping import Keeping
+from pysvscan.outlets import Outlets
 from pysvscan.stuck import Stuck
 from pysvscan.sync import Sync
 
@@ -104,6 +106,23 @@ def content(path: Path) -> bytes:
 def text(path: Path) -> bytes:
     """Join archives and current."""
     return b"".join(map(content, [*names(path), path / "current"]))
+
+
+class Opener:
+    """Opens a log that is open already, for Outlets."""
+
+    def __init__(self, log: cyclog.Cyclog) -> None:
+        self.log = log
+
+    def open_log(self, _index: int) -> cyclog.Cyclog:
+        """Give it."""
+        return self.log
+
+
+def outlets(log: cyclog.Cyclog, said: list[str]) -> Outlets:
+    """Have the logger's part work on a log; what it says goes into a list."""
+    opener: Any = Opener(log)
+    return Outlets(script.parse([b"./d"]), opener, lambda message, _: said.append(message))
 
 
 def use_gzip(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:

@@ -11,12 +11,9 @@ from pathlib import Path
 import pytest
 
 from pysvscan import cyclog
-from pysvscan.core import script
 from pysvscan.keeping import Keeping
-from pysvscan.outlets import Outlets
-from pysvscan.statusfile import StatusFile
 from pysvscan.sync import Sync
-from tests.cyclogs import LINES, FailingOs, names, opened, text, use_gzip, wait, work
+from tests.cyclogs import LINES, FailingOs, names, opened, outlets, text, use_gzip, wait, work
 from tests.wait import wait_until
 
 GZIP = Keeping(compress="gzip")
@@ -183,16 +180,14 @@ def test_compressor_that_fails_delays_nothing(
     use_program(monkeypatch, tmp_path, "exit 1")
     log = opened(tmp_path / "d", keeping=GZIP)
     said: list[str] = []
-    outlets = Outlets(
-        script.parse([b"./d"]), StatusFile, lambda _: log, lambda message, _: said.append(message)
-    )
+    found = outlets(log, said)
     log.put(ONE)
-    while outlets.advance():
+    while found.advance():
         wait(log)
     assert len(said) == 1
     log.put(b"more\n" * 100)
-    assert not outlets.advance()
-    assert (outlets.due_ns(), text(tmp_path / "d")) == (None, ONE + b"more\n" * 100)
+    assert not found.advance()
+    assert (found.due_ns(), text(tmp_path / "d")) == (None, ONE + b"more\n" * 100)
 
 
 def test_compressors_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,9 @@ from pathlib import Path
 import pytest
 
 from pysvscan import cyclog
-from pysvscan.core import script
 from pysvscan.keeping import Keeping
-from pysvscan.outlets import Outlets
-from pysvscan.statusfile import StatusFile
 from pysvscan.stuck import Stuck
-from tests.cyclogs import LINES, FailingOs, names, opened, text, work
+from tests.cyclogs import LINES, FailingOs, names, opened, outlets, text, work
 
 NOTICE = re.compile(rb"pysvscan: (\d+) lines, (\d+) bytes lost\n")
 FILES = ("write",)
@@ -157,13 +154,11 @@ def test_full_says_which_archives_it_drops(tmp_path: Path, monkeypatch: pytest.M
     """The logger's stderr tells that, and how many, whether it helped or not."""
     log = ready(tmp_path / "d", DROP_ARCHIVES, LINES * 3)
     said: list[str] = []
-    outlets = Outlets(
-        script.parse([b"./d"]), StatusFile, lambda _: log, lambda message, _: said.append(message)
-    )
+    found = outlets(log, said)
     count = len(names(tmp_path / "d")) - 2
     FailingOs(failing=FILES, number=errno.ENOSPC).plant(monkeypatch)
     log.put(b"more\n")
-    outlets.advance()
+    found.advance()
     assert said == [
         f"out of disk space, removed {count} archives in {tmp_path}/d",
         f"unable to write to {tmp_path}/d/current, pausing",
