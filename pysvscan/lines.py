@@ -31,4 +31,7 @@ class Compiled(selection.Selection):
         return begin
 
 
+if not _lines:
+    import re  # noqa: F401 (core.match needs it: not to be looked for when the disk hangs)
+
 Selection = Compiled if _lines else selection.Selection

@@ -7,7 +7,10 @@ Source: daemontools 0.76 match.c.
 """
 
 import functools
-import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 STAR = b"*"
 # Where two runs of a pattern are equally long, the one with the rarer first byte is looked for.
@@ -40,25 +43,27 @@ def matches(pattern: bytes, line: bytes) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def compiled(pattern: bytes) -> re.Pattern[bytes]:
+def compiled(pattern: bytes) -> "re.Pattern[bytes]":
     """Translate to a regular expression, for `fullmatch(data, start, end)` with one line's bounds.
 
     Every repeat is possessive: the star rule never backs up, so neither may the expression.
     """
+    import re  # a sixth of multilog's start; where _lines.c is, nobody needs it
+
     out = [re.escape(pattern[i : i + 1]) for i in range(len(pattern))]
     for i, byte in enumerate(pattern):
         if byte == STAR[0]:
-            out[i] = star_before(pattern[i + 1 : i + 2])
+            out[i] = star_before(*out[i + 1 : i + 2])
     return re.compile(b"".join(out), re.DOTALL)
 
 
-def star_before(byte: bytes) -> bytes:
-    """Translate one star by the byte that follows it in the pattern, b"" at the end."""
+def star_before(byte: bytes = b"") -> bytes:
+    """Translate one star by the byte, escaped, that follows it in the pattern, b"" at the end."""
     if not byte:
         return b".*"
-    if byte == STAR:
+    if byte == rb"\*":
         return rb"[^*]*+(?=\*)"  # the byte it stops at is left for the second star
-    return b"[^" + re.escape(byte) + b"]*+"
+    return b"[^" + byte + b"]*+"
 
 
 def landmark(pattern: bytes) -> bytes:

@@ -6,7 +6,7 @@ Source: daemontools 0.76 multilog.c.
 """
 
 from pysvscan.core import tai
-from pysvscan.core.selection import SHOWN_BYTES, Selection
+from pysvscan.core.selection import SHOWN_BYTES, Selection, stamped
 
 ALERT_BYTES = 200
 STAMP_LETTERS = b"@0123456789abcdef "
@@ -201,13 +201,15 @@ class Script:
 
     def alert_lines(self, data: bytes, start: int, end: int, stamp: bytes) -> bytes:
         """Build the alerts: line by line, and for each line in the script's order."""
-        alerts = []
-        for order, which in enumerate(self.alerting):
-            for at, stop in self.selections[which].spans(data, start, end, stamp):
-                for line in data[at : stop - 1].split(b"\n"):
-                    alerts.append((at, order, alert(stamp + line)))
-                    at += len(line) + 1
-        return b"".join(text for _, _, text in sorted(alerts))
+        chosen = []
+        for which in self.alerting:
+            text = self.selections[which].select(b"", data, start, end, stamp)
+            chosen.append(set(text.split(b"\n")[:-1]))
+        if not any(chosen):
+            return b""
+        # Lines that are equal are selected alike.
+        lines = stamped(b"", data, start, end, stamp).split(b"\n")[:-1]
+        return b"".join([alert(line) for line in lines for some in chosen if line in some])
 
 
 def alert(line: bytes) -> bytes:

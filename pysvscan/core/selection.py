@@ -59,13 +59,9 @@ class Selection:
 
     def last(self, data: bytes, start: int, end: int, stamp: bytes) -> int:
         """Return where the last selected line begins, -1 if none is; the arguments as of select."""
-        spans = self.spans(data, start, end, stamp)
-        return max(start, data.rfind(b"\n", start, spans[-1][1] - 1) + 1) if spans else -1
-
-    def spans(self, data: bytes, start: int, end: int, stamp: bytes) -> "Spans":
-        """Find the selected parts of data, in order; the arguments as of select."""
         base, rules = self.ready or self.rules(stamp)
-        return find(data, start, end, base, rules, SHOWN_BYTES - len(stamp))
+        spans = find(data, start, end, base, rules, SHOWN_BYTES - len(stamp))
+        return max(start, data.rfind(b"\n", start, spans[-1][1] - 1) + 1) if spans else -1
 
     def rules(self, stamp: bytes) -> "tuple[bool, list[Rule]]":
         """Work out what the patterns ask of a line after its stamp.

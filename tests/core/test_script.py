@@ -86,6 +86,8 @@ def fed(kind: Kind, words: list[bytes], data: bytes, sizes: list[int]) -> Outcom
     data=b"x" * 173 + b"\n" + b"x" * 174 + b"\n" + b"x" * 175 + b"\n",
     sizes=[600],
 )
+@example(words=[b"-*", b"e"], data=b"a\n", sizes=[9])
+@example(words=[b"e", b"-*a*", b"e"], data=b"a\nb\na\n\n", sizes=[9])
 @example(words=[b"-*a*", b"+*", b"./d"], data=b"a\nb\n", sizes=[9])
 @example(words=[b"-*", b"+*a*", b"-*b*", b"./d"], data=b"a\nab\nb\n", sizes=[9])
 @example(words=[b"-", b"./d"], data=b"\n\na\n\n", sizes=[100])

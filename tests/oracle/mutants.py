@@ -18,7 +18,7 @@ SCRIPT = "pysvscan/core/script.py"
 SELECTION = "pysvscan/core/selection.py"
 
 MUTANTS = (
-    Mutant("star-backs-up", MATCH, 'b"[^" + re.escape(byte) + b"]*+"', 'b".*"'),
+    Mutant("star-backs-up", MATCH, 'b"[^" + byte + b"]*+"', 'b".*"'),
     Mutant("double-star-is-one", MATCH, r'rb"[^*]*+(?=\*)"', 'b""'),
     Mutant("dot-is-no-newline", MATCH, "re.DOTALL", "0"),
     Mutant("landmark-of-double-star", MATCH, "[run or STAR for run in runs[1:-1]]", "runs[1:-1]"),
