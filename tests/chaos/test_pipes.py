@@ -113,6 +113,7 @@ def test_pipe_outlives_its_name(logged: Logged) -> None:
     """The FIFO's name removed: service and logger that start anew still meet."""
     (logged.path / "supervise/pipe").unlink()
     logged.write()
+    logged.check()  # else the KILL may lose what the logger has read and not written
     command(logged.path / "log", b"k")
     wait_up(logged.path / "log", but=logged.log)
     logged.write()
