@@ -53,13 +53,17 @@ def count(path: Path, lines: int, pause: str = ":") -> str:
 
 
 def text(directory: Path) -> bytes:
-    """Read a log directory, archives first."""
+    """Read a log directory, archives first; while it is rotated, that may be less than there is."""
     names = sorted(it.name for it in directory.glob("@*")) if directory.exists() else []
-    return b"".join(
-        (directory / name).read_bytes()
-        for name in (*names, "current")
-        if (directory / name).exists()
-    )
+    return b"".join(content(directory / name) for name in (*names, "current"))
+
+
+def content(path: Path) -> bytes:
+    """Read a file, which may be about to get another name."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def numbers(*directories: Path) -> list[int]:
