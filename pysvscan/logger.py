@@ -26,6 +26,7 @@ from pysvscan.loop import SECOND_NS, Callback, Deadline, Loop
 from pysvscan.outlets import closed
 from pysvscan.stderr import Stderr, last_frame
 from pysvscan.sync import Sync
+from pysvscan.zone import zone
 
 PACKET_BYTES = 131072
 DESCRIPTORS = 8  # more than any packet brings
@@ -249,7 +250,7 @@ def become(name: str) -> None:
 
 def parse(words: tuple[bytes, ...]) -> Script:
     """Parse a script."""
-    return script.parse(list(words), lines.Selection)
+    return script.parse(list(words), lines.Selection, zone)
 
 
 def main(name: str, descriptors: int) -> int:

@@ -8,11 +8,11 @@ import contextlib
 import os
 import time
 
-from pysvscan.core import script, tai
+from pysvscan.core import script
 from pysvscan.core.orders import Opening
 from pysvscan.core.script import Output, Script
 from pysvscan.cyclog import Cyclog
-from pysvscan.keeping import Keeping, no_stamp
+from pysvscan.keeping import Keeping
 from pysvscan.pathexec import Chain
 from pysvscan.statusfile import StatusFile
 from pysvscan.stuck import Left, Stuck
@@ -43,8 +43,11 @@ class Opener:
         self.script = parsed
         self.chain = chain
         self.sync = sync
-        stamp = label if parsed.stamped else no_stamp
-        self.keeping = Keeping(opening.full, opening.compress, opening.max_age_ns, stamp)
+        self.keeping = Keeping(opening.full, opening.compress, opening.max_age_ns, self.stamp)
+
+    def stamp(self) -> bytes:
+        """Give the stamp of a line that begins now."""
+        return self.script.stamp(time.time_ns())
 
     def open_file(self, path: bytes) -> StatusFile:
         """Open an =file."""
@@ -210,8 +213,3 @@ def closed() -> Outlets:
     nothing = script.parse([])
     opener = Opener(-1, nothing, Opening(b"", ()), Chain({}), None)
     return Outlets(nothing, opener, lambda _message, _cause: None)
-
-
-def label() -> bytes:
-    """Give the stamp of a line that begins now."""
-    return tai.label(time.time_ns()) + b" "

@@ -5,6 +5,7 @@ import os
 from pysvscan import lines, strerr
 from pysvscan.core import script
 from pysvscan.multilog import Multilog
+from pysvscan.zone import zone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ def main(argv: list[bytes], chain: "Chain") -> int:
     """Log until the end of input or TERM."""
     os.umask(0o022)
     fill_descriptors()
-    parsed = script.parse(argv[1:], lines.Selection)
+    parsed = script.parse(argv[1:], lines.Selection, zone)
     for word in parsed.ignored:
         strerr.warn("multilog", f"ignoring unknown action {strerr.name(word)}")
     return Multilog(parsed).run(chain)

@@ -5,12 +5,11 @@ All lines that begin in one chunk share one stamp, which is what makes a chunk c
 Source: daemontools 0.76 multilog.c.
 """
 
-from pysvscan.core import tai
+from pysvscan.core import stamp as stamps
 from pysvscan.core.selection import SHOWN_BYTES, Selection, stamped
 
 ALERT_BYTES = 200
-STAMP_LETTERS = b"@0123456789abcdef "
-DEFAULT_SIZE, MIN_SIZE, MAX_SIZE = 99999, 4096, 16777215
+DEFAULT_SIZE, MIN_SIZE, MAX_SIZE = 99999, 4096, 100 * 2**20  # C: 16777215
 DEFAULT_COUNT, MIN_COUNT = 10, 2
 
 
@@ -79,7 +78,7 @@ class Script:
     """A parsed script.
 
     Attributes:
-        stamped: `t`: each line begins with a TAI64N label.
+        stamp: what it puts before a line that begins at a moment.
         selections: one per point of the script where something is written.
         directories: in the script's order.
         files: the =files, likewise.
@@ -94,20 +93,20 @@ class Script:
         "files",
         "ignored",
         "selections",
-        "stamped",
+        "stamp",
         "writing",
     )
 
     def __init__(
         self,
-        stamped: bool,
+        stamp: "stamps.Stamp",
         selections: list[Selection],
         directories: list[Directory],
         files: list[File],
         alerting: list[int],
         ignored: list[bytes],
     ) -> None:
-        self.stamped = stamped
+        self.stamp = stamp
         self.selections = tuple(selections)
         self.directories = tuple(directories)
         self.files = tuple(files)
@@ -131,7 +130,7 @@ class Script:
             start = self.go_on(pipe, data, out)
             if start == len(data):
                 return out
-        stamp = tai.label(now_ns) + b" " if self.stamped else b""
+        stamp = self.stamp(now_ns)
         if start < end:
             for which, select in self.writing:
                 out.texts[which] = select(out.texts[which], data, start, end, stamp)
@@ -234,18 +233,25 @@ def scan_number(digits: bytes) -> int:
     return number
 
 
-def parse(words: list[bytes], selection: type[Selection] = Selection) -> Script:
+def parse(
+    words: list[bytes],
+    selection: type[Selection] = Selection,
+    zone: "stamps.Zone" = stamps.utc,
+) -> Script:
     """Parse a script. There is no bad script: what multilog does not know it ignores.
 
-    An action is what its first byte says; `t` counts only as the first word.
+    An action is what its first byte says; a stamp counts only as the first word.
 
     Args:
         words: the actions.
         selection: what decides the lines; pysvscan.lines has the fastest there is.
+        zone: whose local time `d` and `m` show; pysvscan.zone has this machine's.
     """
-    stamped = bool(words) and words[0].startswith(b"t")
+    first = b"".join(words[:1])
+    stamp = stamps.of(first, zone)
+    stamped = stamp is not stamps.nothing
     size_bytes, count, processor = DEFAULT_SIZE, DEFAULT_COUNT, None
-    letters = STAMP_LETTERS if stamped else b""
+    letters = stamps.LETTERS[first[:1]] if stamped else b""
     patterns: list[bytes] = []
     selections: dict[int, Selection] = {}  # by how many patterns came before
     directories: list[Directory] = []
@@ -275,5 +281,5 @@ def parse(words: list[bytes], selection: type[Selection] = Selection) -> Script:
         else:
             ignored.append(word)
     return Script(
-        stamped, list(selections.values()), directories, list(files.values()), alerting, ignored
+        stamp, list(selections.values()), directories, list(files.values()), alerting, ignored
     )

@@ -6,7 +6,7 @@ own reader; what has none is unknown, and an error. Not here: reading the file (
 
 import re
 
-from pysvscan.core import script, words
+from pysvscan.core import script, stamp, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def what_is_wrong(word: bytes, ignored: bool) -> str:
     """Say what is wrong with an action that multilog takes, or ignores; nothing if all is well."""
     action, rest = word[:1], word[1:]
     if ignored:
-        if action == b"t":
-            return "t counts only as the first word"
+        if action == b"t" or word in stamp.LETTERS:
+            return f"{action.decode()} counts only as the first word"
         return "no action of multilog"
     if action in (b"s", b"n") and not rest.isdigit():
         return f"{action.decode()} wants a number"

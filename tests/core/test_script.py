@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from pysvscan import lines
 from pysvscan.core import match, script, selection, tai
+from pysvscan.core import stamp as stamps
 
 NOW_NS = 1_795_488_722_727_675_500
 STAMP = tai.label(NOW_NS) + b" "
+FIRST = {action: stamps.of(action, stamps.utc)(NOW_NS) for action in stamps.LETTERS}
 NATIVE = pytest.mark.skipif(lines.Selection is selection.Selection, reason="_lines.c is not built")
 both = pytest.mark.parametrize(
     "kind", [selection.Selection, pytest.param(lines.Compiled, marks=NATIVE)], ids=["pure", "c"]
@@ -16,13 +18,32 @@ both = pytest.mark.parametrize(
 Kind = type[selection.Selection]
 Outcome = tuple[list[bytes], list[bytes | None], bytes]
 
-PATTERN = st.sampled_from(
-    [b"*", b"", b"*a*", b"*a*b*", b"**", b"*b", b"a*", b"@*a*", b"* *b*", b"*4*a*", b"a", b"*c\n"]
-) | st.text("*ab", max_size=4).map(str.encode)
+PATTERN = (
+    st.sampled_from(
+        [
+            b"*",
+            b"",
+            b"*a*",
+            b"*a*b*",
+            b"**",
+            b"*b",
+            b"a*",
+            b"@*a*",
+            b"* *b*",
+            b"*4*a*",
+            b"a",
+            b"*c\n",
+        ]
+    )
+    | st.sampled_from([b"* * *a*", b"2*-*:*.*a", b"*.*a*", b"1*.*b"])
+    | st.text("*ab", max_size=4).map(str.encode)
+)
 WORD = st.tuples(st.sampled_from([b"+", b"-"]), PATTERN).map(b"".join) | st.sampled_from(
     [b"./d", b"./e", b"/f", b"e", b"=x", b"=y", b"t", b"s9", b"z"]
 )
-WORDS = st.lists(WORD, max_size=8) | st.lists(WORD, max_size=8).map(lambda words: [b"t", *words])
+WORDS = st.lists(WORD, max_size=8) | st.builds(
+    lambda first, words: [first, *words], st.sampled_from(sorted(FIRST)), st.lists(WORD, max_size=8)
+)
 LINE = (
     st.text("ab*c ", max_size=6).map(str.encode)
     | st.sampled_from([b"a" * n for n in (973, 974, 975, 999, 1000, 1001, 1500)])
@@ -33,7 +54,7 @@ DATA = st.lists(LINE, max_size=6).map(b"\n".join)
 
 def line_by_line(words: list[bytes], data: bytes) -> Outcome:
     """Run a script as its description reads: each line, each action."""
-    stamped = words[:1] == [b"t"]
+    stamp = FIRST.get(b"".join(words[:1]), b"")
     points = [word[:1] in b"./e=" and bool(word) for word in words]
     texts = [b"" for _ in words]
     shown: list[bytes | None] = [None for _ in words]
@@ -41,7 +62,7 @@ def line_by_line(words: list[bytes], data: bytes) -> Outcome:
     files = list(dict.fromkeys(word for word in words if word[:1] == b"="))
     lines = data.split(b"\n")
     for line in lines if lines[-1] else lines[:-1]:
-        whole = STAMP * stamped + line
+        whole = stamp + line
         seen, selected = whole[:1000], True
         for at, word in enumerate(words):
             if word[:1] in (b"+", b"-") and match.matches(word[1:], seen):
@@ -87,6 +108,19 @@ def fed(kind: Kind, words: list[bytes], data: bytes, sizes: list[int]) -> Outcom
     sizes=[600],
 )
 @example(words=[b"-*", b"e"], data=b"a\n", sizes=[9])
+@example(words=[b"d", b"-* *a", b"+* * *a", b"./d"], data=b"a\nb\nxa\n", sizes=[9])
+@example(words=[b"m", b"-*0*a*", b"+*.*a", b"e", b"=x"], data=b"a\nb\nxa\n", sizes=[1])
+@example(words=[b"T", b"-*", b"+*.* *b", b"./d"], data=b"b" * 980 + b"\nb\n", sizes=[99])
+@example(
+    words=[b"d", b"-*", b"+*a", b"./d"],
+    data=b"b" * 969 + b"a\n" + b"b" * 970 + b"a\n",
+    sizes=[5000],
+)
+@example(
+    words=[b"m", b"-*", b"+*a", b"./d"],
+    data=b"b" * 975 + b"a\n" + b"b" * 976 + b"a\n",
+    sizes=[5000],
+)
 @example(words=[b"e", b"-*a*", b"e"], data=b"a\nb\na\n\n", sizes=[9])
 @example(words=[b"-*a*", b"+*", b"./d"], data=b"a\nb\n", sizes=[9])
 @example(words=[b"-*", b"+*a*", b"-*b*", b"./d"], data=b"a\nab\nb\n", sizes=[9])
@@ -151,7 +185,8 @@ def test_script_lets_a_line_pass_at_1000_bytes(kind: Kind) -> None:
         ([b"s", b"n", b"./d"], 4096, 2, None),
         ([b"s4095", b"n1", b"./d"], 4096, 2, None),
         ([b"s4097x9", b"n3.5", b"./d"], 4097, 3, None),
-        ([b"s16777216", b"n4000", b"./d"], 16777215, 4000, None),
+        ([b"s16777216", b"n4000", b"./d"], 16777216, 4000, None),
+        ([b"s104857601", b"./d"], 104857600, 10, None),
         ([b"s18446744073709556616", b"./d"], 5000, 10, None),
         ([b"stats", b"none", b"./d"], 4096, 2, None),
         ([b"s-5000", b"./d"], 4096, 10, None),
@@ -168,21 +203,34 @@ def test_script_parse_gives_the_settings_before_a_directory(
 
 
 @pytest.mark.parametrize(
-    ("words", "stamped", "ignored"),
+    ("words", "stamp", "ignored"),
     [
-        ([], False, []),
-        ([b"t"], True, []),
-        ([b"test", b"./d"], True, []),
-        ([b"./d", b"t"], False, [b"t"]),
-        ([b"t", b"t", b"", b"d/e", b"E"], True, [b"t", b"", b"d/e", b"E"]),
+        ([], b"", []),
+        ([b"t"], STAMP, []),
+        ([b"test", b"./d"], STAMP, []),
+        ([b"T", b"./d"], FIRST[b"T"], []),
+        ([b"d", b"./d"], FIRST[b"d"], []),
+        ([b"m", b"m", b"./d"], FIRST[b"m"], [b"m"]),
+        ([b"d/main", b"t"], b"", [b"d/main", b"t"]),
+        ([b"./d", b"t", b"d", b"T", b"m"], b"", [b"t", b"d", b"T", b"m"]),
+        ([b"t", b"t", b"", b"d/e", b"E"], STAMP, [b"t", b"", b"d/e", b"E"]),
+        ([b"F", b"S", b"w.gz"], b"", [b"F", b"S", b"w.gz"]),
     ],
 )
 def test_script_parse_names_what_it_ignores(
-    words: list[bytes], stamped: bool, ignored: list[bytes]
+    words: list[bytes], stamp: bytes, ignored: list[bytes]
 ) -> None:
     """An action that multilog does not know is no error, but it is known to be one."""
     parsed = script.parse(words)
-    assert (parsed.stamped, list(parsed.ignored)) == (stamped, ignored)
+    assert (parsed.stamp(NOW_NS), list(parsed.ignored)) == (stamp, ignored)
+
+
+def test_script_local_time_is_the_zones() -> None:
+    """Whose local time it is, the caller says."""
+    parsed = script.parse([b"m", b"./d"], zone=lambda _second: -3600)
+    assert parsed.feed(script.Pipe(), b"a\n", 3_600_000_000_000).texts == [
+        b"1970-01-01 00:00:00.000 a\n"
+    ]
 
 
 def test_script_shares_what_is_selected_alike() -> None:

@@ -181,6 +181,20 @@ DEVIATIONS = (
         source="multilog.c main(): no default",
     ),
     Deviation(
+        name="multilog-readable-stamps",
+        what="d, m and T as the first word, alone, put local time to the nanosecond, to the "
+        "millisecond, or Unix time to the microsecond before each line; C ignores them",
+        why="what forks of daemontools gave their users; a log that can be read as it is",
+        source="multilog.c main(): no default; sagredo-dev/daemontools README; daemontools-encore "
+        "multilog(8)",
+    ),
+    Deviation(
+        name="multilog-size",
+        what="s goes up to 104857600 (100 MB); C's ends at 16777215",
+        why="one day of a busy host in one file",
+        source="multilog.c main(): 16777215",
+    ),
+    Deviation(
         name="multilog-one-stamp",
         what="lines that begin in one read (64 kB) share a stamp; C takes the clock for each line",
         why="several times the speed; the lines were there at the same moment",

@@ -1,4 +1,4 @@
-"""Bugs to plant in match, selection and script of core: what somebody might well have written."""
+"""Bugs to plant in match, selection, script and stamp of core: what somebody might well write."""
 
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ class Mutant:
 MATCH = "pysvscan/core/match.py"
 SCRIPT = "pysvscan/core/script.py"
 SELECTION = "pysvscan/core/selection.py"
+STAMP = "pysvscan/core/stamp.py"
 
 MUTANTS = (
     Mutant("star-backs-up", MATCH, 'b"[^" + byte + b"]*+"', 'b".*"'),
@@ -31,7 +32,7 @@ MUTANTS = (
         "base, rules, SHOWN_BYTES - len(stamp))\n        text",
         "base, rules, SHOWN_BYTES)\n        text",
     ),
-    Mutant("letters-in-stamps-forgotten", SCRIPT, '"@0123456789abcdef "', '"@"'),
+    Mutant("letters-in-stamps-forgotten", STAMP, '"@0123456789abcdef "', '"@"'),
     Mutant("rules-before-a-star-kept", SELECTION, "base, rules = plus, []", "base = plus"),
     Mutant("stamp-of-the-line-before", SELECTION, '(data.count(b"\\n", 0, start) - 1)', "0"),
     Mutant("last-is-first", SELECTION, "spans[-1][1]", "spans[0][1]"),

@@ -5,7 +5,9 @@ Not tested: byte-equal archives; where C ends a file depends on how its input wa
 
 import re
 import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pysvscan import lines
-from pysvscan.core import script, selection
+from pysvscan.core import script, selection, tai
 from tests import ram
 from tests.conftest import ROOT
 from tests.oracle import multilog_runner as runner
-from tests.oracle.runner import Pair, count
+from tests.oracle.runner import Pair, count, environment
 
 pytestmark = pytest.mark.oracle
 Oracle = Callable[[str], Pair]
@@ -210,3 +212,51 @@ def test_multilog_start_fails_as_c(oracle: Oracle, tmp_path: Path, words: list[s
         (tmp_path / "w.err").unlink()
     assert results[1] == results[0]
     count("multilog: start-up errors")
+
+
+DIGIT = re.compile(rb"[0-9]")
+STAMPED = b"fatal: no\nfine\n" + b"x" * 2000 + b"\nfatal: 0\n\nend"
+
+
+@pytest.mark.deviation("multilog-readable-stamps")
+def test_multilog_readable_stamps_are_those_of_tai64nlocal(oracle: Oracle, tmp_path: Path) -> None:
+    """`d` writes what `t` and C's tai64nlocal would; to C's multilog `d`, `m`, `T` are nothing."""
+    pair, words = oracle("multilog"), ["./all", "-*", "+* * fatal*", "./some"]
+    labelled = runner.run(pair.c, ["t", *words], [STAMPED], tmp_path / "t")
+    assert labelled.texts["./some"] == b""
+    by_c = local(oracle, runner.text(tmp_path / "t" / "all"))
+    before_ns = time.time_ns()
+    for action in ("d", "m", "T"):
+        ours = runner.run(pair.ours, [action, *words], [STAMPED], tmp_path / action)
+        assert (ours.err, ours.code) == (b"", 0)
+        unknown = runner.run(pair.c, [action, *words], [STAMPED], tmp_path / f"c{action}")
+        assert unknown.texts == {"./all": STAMPED + b"\n", "./some": b""}
+    found = runner.text(tmp_path / "d" / "all")
+    assert DIGIT.sub(b"9", found) == DIGIT.sub(b"9", by_c)
+    assert runner.text(tmp_path / "d" / "some") == b"".join(
+        line for line in found.splitlines(keepends=True) if b" fatal" in line
+    )
+    # C's tai64nlocal agrees about the moment: it lies between labels taken before and after.
+    edges = b"%b\n%b\n" % (tai.label(before_ns), tai.label(time.time_ns()))
+    first, last = local(oracle, edges).splitlines()
+    assert first <= found[: len(first)] <= last
+    [milli, micro] = [runner.text(tmp_path / action / "all") for action in ("m", "T")]
+    assert first[:-6] <= milli[: len(first) - 6] <= last[:-6]
+    assert before_ns // 1000 <= int(micro.split()[0].replace(b".", b"")) <= time.time_ns() // 1000
+
+
+def local(oracle: Oracle, text: bytes) -> bytes:
+    """Let C's tai64nlocal make labels readable."""
+    program, env = oracle("tai64nlocal").c, environment()
+    return subprocess.run([program], input=text, stdout=subprocess.PIPE, env=env, check=True).stdout
+
+
+@pytest.mark.deviation("multilog-size")
+def test_multilog_size_goes_beyond_16_mb(oracle: Oracle, ram_path: Path) -> None:
+    """Lines of 17 MB fit into one file, which C ends at its limit."""
+    pair, many = oracle("multilog"), []
+    for name in ("c", "ours"):
+        data = [(b"x" * 65535 + b"\n")] * 272
+        runner.run(getattr(pair, name), ["s20000000", "./d"], data, ram_path / name)
+        many.append(len(runner.archives(ram_path / name / "d")))
+    assert many == [1, 0]
