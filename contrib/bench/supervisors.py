@@ -1,7 +1,7 @@
 """The supervisors that contrib/bench compares: their directories, their start, their births.
 
 Every service is contrib/bench/beat.c behind a shell's `exec`, and every log/run is the C multilog,
-under each of them alike; supervisord alone writes its logs itself.
+under each of them alike; supervisord alone writes its logs itself, and so does the kind "built-in".
 """
 
 import os
@@ -50,6 +50,7 @@ class Kind(NamedTuple):
         has_control: whether d and u into supervise/control are commands.
         has_loggers: whether it runs log/run.
         rescan: a FIFO in the scan directory that wants an "a" to notice a new directory.
+        settings: what is in each service.toml; where empty, there is none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Kind(NamedTuple):
     has_control: bool = True
     has_loggers: bool = True
     rescan: str = ""
+    settings: str = ""
 
 
 def kinds(bin_directory: str) -> dict[str, Kind]:
@@ -67,12 +69,19 @@ def kinds(bin_directory: str) -> dict[str, Kind]:
         kind.name: kind
         for kind in (
             Kind("pysvscan", f"{bin_directory}/svscan", scan),
+            Kind("built-in", f"{bin_directory}/svscan", scan, settings=log_settings("t ./main")),
             Kind("daemontools", "svscan", scan),
             Kind("runit", "runsvdir", scan),
             Kind("s6", "s6-svscan", s6_words, rescan=".s6-svscan/control"),
             Kind("supervisor", "supervisord", supervisord_words, False, False),
         )
     }
+
+
+def log_settings(script: str) -> str:
+    """Write the service.toml that names a built-in log; root has to name its account."""
+    user = 'user = "root"\n' if os.geteuid() == 0 else ""
+    return f'[log]\nscript = "{script}"\n{user}'
 
 
 def s6_words(root: str, n: int) -> list[str]:
@@ -125,6 +134,13 @@ def make_service(directory: str, run: str = RUN, multilog: str = "/usr/bin/multi
     write_script(f"{directory}/log/run", LOG_RUN.format(multilog=multilog))
 
 
+def write_settings(directory: str, settings: str) -> None:
+    """Write service.toml, where there is something to set; ours then runs no log/run."""
+    if settings:
+        with open(f"{directory}/service.toml", "w") as file:
+            file.write(settings)
+
+
 def write_script(path: str, text: str) -> None:
     """Write an executable file."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o755), "w") as file:
@@ -164,7 +180,9 @@ class Supervisor:
     def start(self, run: str = RUN, multilog: str = "/usr/bin/multilog") -> None:
         """Make the service directories, start, and wait until all services and loggers run."""
         for number in range(self.n):
-            make_service(f"{self.root}/scan/s{number:04}", run, multilog)
+            directory = f"{self.root}/scan/s{number:04}"
+            make_service(directory, run, multilog)
+            write_settings(directory, self.kind.settings)
         program = find(self.kind.program)
         argv = [program, *self.kind.words(self.root, self.n)]
         begin_ns = time.monotonic_ns()
