@@ -86,3 +86,14 @@ def test_completion_knows_the_options(asker: Asker, name: str) -> None:
     assert name in commands.NAMES
     described = options((MAN / f"{name}.8").read_text())
     assert asker.offered(name, "-") == sorted(f"-{it}" for it in described)
+
+
+@pytest.mark.parametrize("name", ["evil\n$(touch evil)", "evil\x01`touch evil`"])
+def test_completion_does_not_offer_what_a_quotation_mark_would_let_run(
+    asker: Asker, name: str
+) -> None:
+    """A name that bash writes as $'...': after `svc "` what is in it would be executed."""
+    for end, quoted in (("", None), ("$(x)", r"SCAN/evil\$\(x\)")):
+        (asker.path / "scan" / (f"evil{end}" if end else name)).mkdir()
+        (asker.path / "scan" / (f"evil{end}" if end else name) / "run").touch()
+        assert asker.offered("svc", "ev") == ([quoted] if quoted else [])

@@ -19,11 +19,15 @@ _pysvscan_services() {
     done
 }
 
-# A name is put into the command line as it has to be typed.
+# A name is put into the command line as it has to be typed. One that bash writes as $'...', with
+# control characters or bytes that are none of the locale's, is not offered: after a quotation mark
+# that has been typed already, that form is not quoted, and $(...) in a name would be executed.
 _pysvscan_quote() {
-    local i
-    for i in "${!COMPREPLY[@]}"; do
-        printf -v "COMPREPLY[i]" %q "${COMPREPLY[i]}"
+    local name quoted names=("${COMPREPLY[@]}")
+    COMPREPLY=()
+    for name in "${names[@]}"; do
+        printf -v quoted %q "$name"
+        [[ $quoted == \$\'* ]] || COMPREPLY+=("$quoted")
     done
     [[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != */ ]] || compopt -o nospace 2>/dev/null
 }
