@@ -111,8 +111,9 @@ class History:
 
     def describe_failure(self, now_ns: int) -> str:
         """Say why it cannot be started, how often that was tried, and when it is again."""
-        message = self.message.translate(PRINTABLE).decode("utf-8", "surrogateescape")
-        words = f"{message}, {ago(self.failed_ns, now_ns)}, {self.failures} in a row"
+        words = (
+            f"{printable(self.message)}, {ago(self.failed_ns, now_ns)}, {self.failures} in a row"
+        )
         if self.next_ns > now_ns:
             words += f", next in {-((now_ns - self.next_ns) // tai.SECOND_NS)} seconds"
         return words
@@ -131,6 +132,12 @@ def how(wstatus: int | None) -> str:
 def ago(at_ns: int, now_ns: int) -> str:
     """Say how long ago something was; what lies in the future was just now."""
     return f"{max(0, now_ns - at_ns) // tai.SECOND_NS} seconds ago"
+
+
+def printable(message: bytes) -> str:
+    """Decode for a terminal: no control character, of UTF-8's second set neither, no direction."""
+    text = message.translate(PRINTABLE).decode("utf-8", "surrogateescape")
+    return "".join(c if c.isprintable() or "\udca0" <= c <= "\udcff" else "?" for c in text)
 
 
 def pack(history: History) -> bytes:

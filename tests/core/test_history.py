@@ -114,9 +114,9 @@ def test_describe_says_why_it_does_not_start(since_ns: int, is_up: bool, is_said
     """How often, why, and when again; not of a service that has been started since."""
     one = History()
     one.failed(NOW_NS - 9 * SECOND, b"first")
-    one.failed(NOW_NS - 2 * SECOND, b"unable to start a\n/run: \xff")
+    one.failed(NOW_NS - 2 * SECOND, b"unable to start a\n/\xff\x9b/\xc3\xa9\xc2\x9b\xe2\x80\xae")
     one.next_ns = NOW_NS + 1
-    words = "start: unable to start a?/run: \udcff, 2 seconds ago, 2 in a row, next in 1 seconds"
+    words = "start: unable to start a?/\udcff?/\xe9??, 2 seconds ago, 2 in a row, next in 1 seconds"
     assert one.describe(since_ns, is_up, NOW_NS) == [words] * is_said
     one.next_ns = NOW_NS
     assert one.describe(since_ns, is_up, NOW_NS) == [words[:-19]] * is_said
