@@ -54,7 +54,7 @@ def look(directory: bytes, describe: "Callable[[bytes | None, bool], list[str]]"
         fd = os.open(b"supervise/status", os.O_RDONLY | os.O_NONBLOCK)
         doing = "unable to read supervise/status"
         with open(fd, "rb", buffering=0) as file:
-            return describe(file.read(status.LONGEST), normally_up)
+            return describe(os.read(file.fileno(), status.LONGEST), normally_up)
     except status.StatusError as exc:
         return [f": {doing}: {exc}"]
     except OSError as exc:

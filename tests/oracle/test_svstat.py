@@ -1,5 +1,6 @@
 """svstat beside C's."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,12 +146,21 @@ def test_svstat_survives_a_full_stdout(oracle: Oracle, tmp_path: Path) -> None:
 
 @pytest.mark.deviation("svstat-read-error")
 def test_svstat_names_a_read_error(oracle: Oracle, tmp_path: Path) -> None:
-    """A status that is a directory is an error; C shows the service before instead."""
+    """A status that is a directory, or a FIFO, is an error; C shows the service before instead."""
     pair = oracle("svstat")
-    with service(tmp_path / "a") as one, service(tmp_path / "b") as other:
+    with (
+        service(tmp_path / "a") as one,
+        service(tmp_path / "b") as other,
+        service(tmp_path / "c") as third,
+    ):
         (one.inside / "status").write_bytes(UP + b"\0u")
         (other.inside / "status").mkdir()
-        by_c = run([pair.c, "a", "b"], cwd=tmp_path).out.splitlines()
-        ours = run([pair.ours, "a", "b"], cwd=tmp_path).out.splitlines()
+        os.mkfifo(third.inside / "status")
+        writer = os.open(third.inside / "status", os.O_RDWR | os.O_NONBLOCK)
+        by_c = run([pair.c, "a", "b", "c"], cwd=tmp_path).out.splitlines()
+        ours = run([pair.ours, "a", "b", "c"], cwd=tmp_path).out.splitlines()
+        os.close(writer)
     assert by_c[1].startswith(b"b: up (pid 16259) ")
+    assert by_c[2].startswith(b"c: up (pid 16259) ")
     assert ours[1] == b"b: unable to read supervise/status: is a directory"
+    assert ours[2] == b"c: unable to read supervise/status: temporary failure"
