@@ -9,6 +9,7 @@ blocks for anybody: not on svscan, not on stderr.
 import functools
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -46,6 +47,7 @@ class Logger:
         parse: parses a script, or finds it parsed: most services of a host have the same.
         read_bytes: from pipes in this turn.
         untold: packets for svscan that found no room.
+        urgent: what ends a pause: an order, a signal, the disk's work done.
         is_bound: svscan's end is ours.
         is_leaving: no log is taken any more, and the last one's end is ours.
     """
@@ -70,6 +72,9 @@ class Logger:
         to_svscan.setblocking(False)
         self.loop.read(to_svscan.fileno(), self, self.obey)
         self.loop.read(self.sync.fd, self, self.collect)
+        self.urgent = select.epoll()
+        for fd in (to_svscan.fileno(), self.sync.fd, self.loop.wakeup):
+            self.urgent.register(fd, select.EPOLLIN)
         self.loop.signal(signal.SIGTERM, self, self.leave)
         self.loop.signal(signal.SIGALRM, self, self.rotate)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # a terminal's: svscan's
@@ -89,14 +94,15 @@ class Logger:
         """Serve until nothing is left to do.
 
         Where little was read there is a short pause, in which more lines come: 900 services with a
-        line each now and then cost half the time. They wait in their pipes, where they are safe.
+        line each now and then cost half the time. They wait in their pipes, where they are safe;
+        whatever else there is to hear is heard at once.
         """
         self.loop.running = True
         while self.loop.running:
             self.read_bytes = 0
             self.loop.turn()
             if 0 < self.read_bytes < LITTLE_BYTES:
-                time.sleep(PAUSE_S)
+                self.urgent.poll(PAUSE_S)
 
     # svscan
 

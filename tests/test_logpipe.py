@@ -97,6 +97,7 @@ class Host:
         if self.logger.socket:
             self.logger.socket.close()
         self.logger.sync.close()
+        self.logger.urgent.close()
         self.logger.loop.epoll.close()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGHUP, signal.SIGQUIT):
@@ -319,3 +320,13 @@ def test_directory_that_raises_keeps_what_it_has_not_written(
     host.logger.boundary(bad, bad.open)
     host.until(lambda: text(tmp_path / "a") == b"one\ntwo\n")
     assert len(host.said) == 1
+
+
+def test_pause_is_ended_by_an_order_not_by_a_line(host: Host) -> None:
+    """After a turn that read little, lines wait in their pipes; orders are heard at once."""
+    host.open("a", b"./main")
+    host.until(lambda: Kind.OPENED in host.told and not host.logger.urgent.poll(0))
+    host.write(b"one\n")
+    assert host.logger.urgent.poll(0) == []
+    host.socket.send(orders.pack(Kind.ROTATE, 1))
+    assert host.logger.urgent.poll(0) != []
