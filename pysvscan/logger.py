@@ -145,7 +145,7 @@ class Logger:
         elif kind is Kind.ROTATE:
             pipe.rotate()
         elif kind is Kind.REOPEN:
-            pipe.change(pipe.opening)
+            pipe.change(pipe.wanted)
         elif kind is Kind.STATE:
             pipe.become(orders.unpack_state(fields[0]))
         elif kind is Kind.LEAVE:

@@ -55,6 +55,7 @@ class LogPipe:
         texts: what the directories had not written when they were closed after an exception.
         trouble: exceptions in a row.
         then: what follows when all is written out; None: nothing is to.
+        wanted: the settings that were ordered last; in use after the next `reopen`.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class LogPipe:
 
     def use(self, opening: Opening) -> None:
         """Use these settings from now on."""
-        self.opening = opening
+        self.opening = self.wanted = opening
         self.feeding.use(self.logger.parse(opening.words))
         name = opening.label.removesuffix(b"/log")
         self.feeding.copy = self.logger.copyout.source(name) if opening.stdout else None
@@ -252,9 +253,9 @@ class LogPipe:
 
     def become(self, state: State) -> None:
         """Read, or do not; where the directories are not to be open, close them."""
-        self.opening.state = state
+        self.opening.state = self.wanted.state = state
         if not logcontrol.is_open(state):
-            self.wind_up(self.open)  # which then does nothing
+            self.wind_up(self.reopen)  # which then opens nothing
         elif self.phase is Phase.OPENING:
             self.open()
         self.listen()
@@ -267,18 +268,22 @@ class LogPipe:
 
     def change(self, opening: Opening) -> None:
         """Go on with other settings."""
-        self.wind_up(functools.partial(self.open_changed, opening))
+        self.wanted = opening
+        self.wind_up(self.reopen)
 
-    def open_changed(self, opening: Opening) -> None:
-        """Open what other settings name."""
-        self.use(opening)
+    def reopen(self) -> None:
+        """Open what the settings name that are wanted now."""
+        self.use(self.wanted)
         self.open()
 
     # the end
 
     def wind_up(self, then: "Callback") -> None:
-        """Read the rest of the line, write out, close the outlets; then go on."""
-        self.then = then
+        """Read the rest of the line, write out, close the outlets; then go on.
+
+        While that takes its time, other orders may come; none takes back that it is the end.
+        """
+        self.then = self.end if self.then == self.end else then
         if self.phase is Phase.OPENING and self.feeding.is_empty() and not any(self.texts):
             self.then = None
             then()

@@ -242,6 +242,28 @@ def test_orders_in_the_middle_of_a_line(host: Host, tmp_path: Path, kind: Kind) 
     assert host.said == []
 
 
+def test_orders_while_a_line_is_ended(host: Host, tmp_path: Path) -> None:
+    """What is ordered while the old files are wound up adds to it, and takes nothing back."""
+    pipe = host.open("a", b"./main")
+    host.until(lambda: Kind.OPENED in host.told)
+    host.write(b"begun ")
+    host.until(lambda: pipe.feeding.pipe.line == b"begun ")
+    host.logger.order(Kind.CHANGE, 1, list(Opening(LABEL, (b"./other",)).pack()))
+    for state in (State.HELD, State.READING):
+        host.logger.order(Kind.STATE, 1, [state.value.encode()])
+    host.logger.order(Kind.REOPEN, 1, [])
+    assert pipe.phase is Phase.LINE
+    host.write(b"and ended\nbegun ")
+    host.until(lambda: pipe.phase is Phase.READING and pipe.feeding.pipe.line == b"begun ")
+    host.logger.order(Kind.LEAVE, 1, [])
+    host.logger.order(Kind.REOPEN, 1, [])
+    host.logger.order(Kind.STATE, 1, [State.HELD.value.encode()])
+    host.write(b"too\nfor the next\n")
+    host.until(lambda: Kind.ENDED in host.told)
+    assert text(tmp_path / "a") == b"begun and ended\n"
+    assert logs.text(tmp_path / "a/other") == b"begun too\n"
+
+
 def test_lock_of_a_former_logger(host: Host, tmp_path: Path) -> None:
     """Nothing is read while another holds the pipe, whatever else is free."""
     first = host.open("a", b"./main")
