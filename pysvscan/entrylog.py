@@ -5,6 +5,7 @@ other logs too, so that no byte is ever a signal: see core/logcontrol.py.
 """
 
 import contextlib
+import functools
 import os
 import socket
 import time
@@ -57,6 +58,7 @@ class EntryLog:
         self.state = State.READING
         self.is_over = False
         self.is_leaving = False
+        self.is_draining = False  # the logger reads to the end of the pipe, whoever holds it
         self.drains = 0  # how often we looked whether the pipe is empty at last
         self.is_unwritable = False
 
@@ -230,10 +232,39 @@ class EntryLog:
         if kind is Kind.OPENED and self.process:
             self.pid, self.since_ns = self.process.pid, time.time_ns()
             self.announce()
-        elif kind is Kind.ENDED and self.is_leaving:
+        elif kind is Kind.ENDED and self.is_leaving and not self.is_interrupted():
             self.over()
         elif kind is Kind.ENDED:
-            self.lost()  # somebody ended the logger; it is started again when it is gone
+            self.interrupted()
+
+    def is_interrupted(self) -> bool:
+        """Say whether the pipe was to be read to its end, but has not been."""
+        return self.is_draining and unread(self.entry.directory) != 0
+
+    def interrupted(self) -> None:
+        """Have another logger process soon: somebody has ended ours, which a full disk may keep.
+
+        Not sooner than that is of some age, or who ends each would keep us busy starting them.
+        """
+        self.lost()
+        process = self.process
+        if process:
+            callback = functools.partial(self.move_from, process, process.pid)
+            self.scan.loop.at(process.grown_ns(), self.entry, callback)
+
+    def move_from(self, process: LoggerProcess, pid: int) -> None:
+        """Leave a process, if it has neither died nor lost us since."""
+        if self.process is process and process.pid == pid:
+            self.move()
+
+    def move(self) -> None:
+        """Leave the process, which gets no more logs, for another one."""
+        process = self.process
+        self.lost()
+        if process:
+            self.scan.loggers.forget(process)
+            process.remove(self)
+            self.begin(self.settings)
 
     def lost(self) -> None:
         """Note that the logger has died; the next one begins with our pipe where that one ended."""
@@ -266,7 +297,7 @@ class EntryLog:
         """
         if self.is_leaving:
             return
-        self.is_leaving = True
+        self.is_leaving = self.is_draining = True
         reader = os.open(f"/proc/self/fd/{self.entry.pipe}", READER)
         os.close(self.entry.pipe)
         self.entry.pipe = reader
@@ -281,6 +312,7 @@ class EntryLog:
             self.give_up(is_empty)
             return
         if self.drains and is_empty:
+            self.is_draining = False
             self.order(Kind.END)
         self.drains += 1
         self.entry.later(DRAIN_NS, self.hurry)

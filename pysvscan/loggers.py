@@ -4,6 +4,7 @@ Started when the first log needs it, again when it dies, and told about its logs
 time: what finds no room waits here, so that svscan never does.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PACKET_BYTES = 131072
 YOUNG_NS = restart.SECOND_NS // 2  # dead sooner than this, it is not started again at once
 AGAIN_NS = restart.SECOND_NS  # a packet cannot be sent for want of something
+EVERYBODYS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETOOMANYREFS)  # no use to try others
 Where = tuple[str, object]  # the account ("": our own), and whose own process it is (None: all's)
 
 
@@ -52,6 +54,7 @@ class LoggerProcess:
         self.started_ns = 0
         self.failures = 0
         self.timer: Deadline | None = None
+        self.flush_timer: Deadline | None = None
 
     # coming and going
 
@@ -86,13 +89,16 @@ class LoggerProcess:
 
     def start_later(self) -> None:
         """Start it again: at once if it lived, else after growing delays."""
-        young = time.monotonic_ns() - self.started_ns < YOUNG_NS
-        self.failures = self.failures + 1 if young else 0
+        self.failures = self.failures + 1 if time.monotonic_ns() < self.grown_ns() else 0
         if not self.failures and self.logs:
             self.start()
         elif self.failures:
             delay_ns = restart.delay(self.failures)
             self.timer = self.scan.loop.at(time.monotonic_ns() + delay_ns, self, self.start_if)
+
+    def grown_ns(self) -> int:
+        """Say when it is young no more."""
+        return self.started_ns + YOUNG_NS
 
     def start_if(self) -> None:
         """Start it if anything needs it."""
@@ -117,8 +123,9 @@ class LoggerProcess:
         if wstatus and self.logs:
             how = f"signal {wstatus & 127}" if os.WIFSIGNALED(wstatus) else "an error"
             self.scan.say_seldom("svscan", "warning", f"the logger died of {how}", None)
+        is_current = self.loggers.processes.get(self.where) is self
         for log in list(self.logs.values()):
-            self.scan.boundary(log.entry, log.lost)
+            self.scan.boundary(log.entry, log.lost if is_current else log.move)
         self.start_later()
         self.loggers.leave_if_idle()
 
@@ -151,26 +158,46 @@ class LoggerProcess:
 
     def flush(self) -> None:
         """Send what there is room for; GOT says when there is more."""
-        while self.socket and self.queue:
-            kind, number = next(iter(self.queue))
-            log = self.logs.get(number)
+        held: set[int] = set()
+        for kind, number in list(self.queue):
+            if not self.socket or number in held:
+                continue
             try:
-                if log:
-                    log.send(kind, self.socket)
-                elif kind is Kind.LEAVE:
-                    self.socket.send(orders.pack(kind, number))
+                self.send(kind, number, self.socket)
             except (BlockingIOError, BrokenPipeError, ConnectionResetError):
                 return
             except OSError as exc:
-                message = f"unable to send {strerr.name(log.label if log else b'')} to its logger"
-                self.scan.say_seldom("svscan", "warning", message, exc)
-                self.flush_later()
-                return
-            self.queue.pop((kind, number), None)
+                self.scan.say_seldom("svscan", "warning", self.unable(number), exc)
+                held.add(number)  # it waits, with all that is to be told of this log; others do not
+                if exc.errno in EVERYBODYS:
+                    break
+            else:
+                self.queue.pop((kind, number), None)
+        if held:
+            self.flush_later()
+
+    def send(self, kind: Kind, number: int, to: socket.socket) -> None:
+        """Send one order, if it still is one.
+
+        Raises:
+            OSError: it cannot be sent.
+        """
+        log = self.logs.get(number)
+        if log:
+            log.send(kind, to)
+        elif kind is Kind.LEAVE:
+            to.send(orders.pack(kind, number))
+
+    def unable(self, number: int) -> str:
+        """Say that there is a log of which the process cannot be told."""
+        log = self.logs.get(number)
+        return f"unable to send {strerr.name(log.label if log else b'')} to its logger"
 
     def flush_later(self) -> None:
         """Try again in a second."""
-        self.scan.loop.at(time.monotonic_ns() + AGAIN_NS, self, self.flush)
+        if self.flush_timer:
+            self.flush_timer.cancel()
+        self.flush_timer = self.scan.loop.at(time.monotonic_ns() + AGAIN_NS, self, self.flush)
 
     def read(self) -> None:
         """Serve what the process has to say."""
@@ -276,7 +303,7 @@ class Loggers:
         return False
 
     def forget(self, process: LoggerProcess) -> None:
-        """Forget a logger process without logs."""
+        """Forget a logger process that gets no more logs."""
         if self.processes.get(process.where) is process:
             del self.processes[process.where]
         if process.pid:
