@@ -12,13 +12,15 @@ from tests.scan import executable
 
 FILL = "x" * 97
 WRITER = """
-import itertools, mmap, os, struct, sys, time
+import mmap, os, signal, struct, sys, time
+asked = []  # to end: after a whole line
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
 fd = os.open("written", os.O_RDWR | os.O_CREAT)
 os.ftruncate(fd, 8)
 done = mmap.mmap(fd, 8)
 (number,) = struct.unpack("q", done[:])
 pause = float(sys.argv[1])
-while True:
+while not asked:
     lines = b"".join(b"%d %s\\n" % (n, b"x" * (n % 97)) for n in range(number, number + 100))
     while lines:
         lines = lines[os.write(1, lines):]
