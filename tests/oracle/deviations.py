@@ -72,6 +72,26 @@ DEVIATIONS = (
         source="pysvscan/scripts/command",
     ),
     Deviation(
+        name="shell-current-directory",
+        what="where the current directory has been removed, the shell says so on stderr before a "
+        "command begins; C's programs do not look",
+        why="the shell that finds the interpreter asks where it is, before its first line",
+        source="pysvscan/scripts/command; dash cd.c getpwd()",
+    ),
+    Deviation(
+        name="shell-descriptors",
+        what="an installed command needs a limit of 14 descriptors; C's needs 4",
+        why="the shell that finds the interpreter keeps its own from 10 to 13; within a "
+        "chain, softlimit -o takes effect after that",
+        source="pysvscan/scripts/command; dash redir.c savefd()",
+    ),
+    Deviation(
+        name="shell-sigchld",
+        what="a SIGCHLD that was ignored is not, for a command and its child; C's hand it on",
+        why="the shell resets it; fghack works where C's says that it has no child",
+        source="pysvscan/scripts/command; dash trap.c",
+    ),
+    Deviation(
         name="supervise-deaf-second",
         what="a command is heard at once after a start; C hears none for a second",
         why="svc -d after a start took a second, and said nothing",
