@@ -15,7 +15,7 @@ import sys
 import time
 from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET, socket
 
-from pysvscan import account, allocator, lines, pathexec, strerr
+from pysvscan import account, allocator, lines, pathexec, places, strerr
 from pysvscan.copyout import Copyout
 from pysvscan.core import orders, script
 from pysvscan.core.orders import Kind
@@ -42,6 +42,7 @@ class Logger:
     Attributes:
         socket: to svscan; None when that is gone.
         pipes: the logs, by number.
+        places: where each stands in its pipe.
         owners: whose a directory is.
         nothing: the outlets of a log that has none open.
         parse: parses a script, or finds it parsed: most services of a host have the same.
@@ -63,6 +64,7 @@ class Logger:
         self.nothing = closed()
         self.parse = functools.lru_cache(SCRIPTS)(parse)
         self.untold: list[bytes] = []
+        self.places: places.Memory = bytearray(places.SIZE_BYTES)  # until svscan gives us its own
         self.read_bytes = 0
         self.timer: Deadline | None = None
         self.is_bound = False
@@ -131,6 +133,8 @@ class Logger:
             opening = orders.unpack_opening(fields)
             made = self.pipes[number] = LogPipe(self, number, opening, fds)
             self.boundary(made, made.open)
+        elif kind is Kind.PLACES:
+            self.places = places.take(fds[0])
         elif kind is Kind.BOUND:
             self.is_bound = True
         elif number in self.pipes:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pysvscan import allocator, strerr
+from pysvscan import allocator, places, strerr
 from pysvscan.core import identity, orders, restart
 from pysvscan.core.identity import Identity
 from pysvscan.core.orders import Kind
@@ -41,6 +41,7 @@ class LoggerProcess:
         pid: 0 means that there is none at the moment.
         logs: by number.
         queue: what is still to be told, in order: (what, number of the log).
+        places: the descriptor of what one process notes for the next; see places.py.
     """
 
     def __init__(self, loggers: "Loggers", where: Where) -> None:
@@ -48,6 +49,7 @@ class LoggerProcess:
         self.scan = loggers.scan
         self.where = where
         self.pid = 0
+        self.places = -1
         self.socket: socket.socket | None = None
         self.logs: dict[int, EntryLog] = {}
         self.queue: dict[tuple[Kind, int], None] = {}
@@ -77,12 +79,15 @@ class LoggerProcess:
         Raises:
             OSError: there is none.
         """
+        if self.places < 0:
+            self.places = places.make()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket = ours
         ours.setblocking(False)
         with theirs:
             self.pid = self.loggers.spawn(theirs.fileno(), self.where[0])
         self.scan.loop.child(self.pid, self, self.died)
+        socket.send_fds(ours, [orders.pack(Kind.PLACES, 0)], [self.places])
         if not self.loggers.record(self.pid):
             ours.send(orders.pack(Kind.BOUND, 0))
         self.scan.loop.read(ours.fileno(), self, self.read)
@@ -114,6 +119,12 @@ class LoggerProcess:
             self.socket.close()
             self.socket = None
         self.queue.clear()
+
+    def close_places(self) -> None:
+        """Let go of what one process noted for the next: there will be none."""
+        if self.places >= 0:
+            os.close(self.places)
+            self.places = -1
 
     def died(self, wstatus: int) -> None:
         """Serve its death: its logs have nobody until it is started again."""
@@ -308,6 +319,7 @@ class Loggers:
             del self.processes[process.where]
         if process.pid:
             self.ending.add(process)
+        process.close_places()
         self.leave_if_idle()
 
     def leave_if_idle(self) -> None:

@@ -18,6 +18,7 @@ from pysvscan.core.orders import Kind, Opening
 from pysvscan.counting import Counting
 from pysvscan.feeding import Feeding
 from pysvscan.outlets import Opener, Outlets
+from pysvscan.places import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pysvscan.logger import Logger
     from pysvscan.loop import Callback, Deadline
 
-READ_BYTES = 65536
+READ_BYTES = 61440  # with the begin of a line before it, and the rest behind it, less than 65536
 MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 LINE_NS = 2 * SECOND_NS  # at the end: for the rest of a line
@@ -68,7 +69,9 @@ class LogPipe:
         self.directory, self.fifo = descriptors[:2]
         self.counting = Counting(descriptors[2:], self.say)
         self.phase = Phase.OPENING
-        self.feeding = Feeding(logger.parse(opening.words), self.counting, logger.stderr)
+        place = Place(logger.places, number)
+        script = logger.parse(opening.words)
+        self.feeding = Feeding(script, self.counting, logger.stderr, place)
         self.texts: list[bytes] = []
         self.outlets = self.logger.nothing
         self.then: Callback | None = None
@@ -155,11 +158,14 @@ class LogPipe:
         if self.phase is Phase.LINE:
             self.read_line()
             return
+        self.feeding.place.note(True)
         try:
             data = os.read(self.fifo, READ_BYTES)
         except BlockingIOError:
+            self.feeding.note()
             return
         if not data:
+            self.feeding.note()
             self.wind_up(self.end)
             return
         self.logger.read_bytes += len(data)

@@ -352,3 +352,22 @@ def test_pause_is_ended_by_an_order_not_by_a_line(host: Host) -> None:
     assert host.logger.urgent.poll(0) == []
     host.socket.send(orders.pack(Kind.ROTATE, 1))
     assert host.logger.urgent.poll(0) != []
+
+
+def test_logpipe_skips_the_rest_of_a_line_that_died_with_its_logger(host: Host) -> None:
+    """The begin is lost: the rest is no line, and is counted as lost; what follows is whole."""
+    memory = host.logger.places
+    memory[1] = 1
+    pipe = host.open("a", b"./main")
+    host.write(b"of a line, ")
+    host.until(lambda: pipe.counting.before[3] == len(b"of a line, "))
+    host.write(b"and its end\nwhole\nbeg")
+    host.until(lambda: logs.text(host.path / "a/main") == b"whole\n")
+    assert memory[1] == 1, "of beg"
+    host.write(b"in\n")
+    host.until(lambda: logs.text(host.path / "a/main") == b"whole\nbegin\n")
+    assert memory[1] == 0
+    pipe.counting.show(pipe.outlets)
+    assert pipe.counting.file
+    counts = pipe.counting.file.counts
+    assert (counts.lines_lost, counts.bytes_lost) == (1, len(b"of a line, and its end\n"))

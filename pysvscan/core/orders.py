@@ -30,6 +30,7 @@ class Kind(Enum):
     LEAVE = b"l"  # write out and let go of the pipe, however long it takes
     END = b"x"  # the same, but what cannot be written in some seconds is given up
     BOUND = b"b"  # number 0: leave when svscan is gone; the next one could not find this logger
+    PLACES = b"p"  # number 0, with a descriptor: places.py; comes before any log
     # the logger to svscan
     OPENED = b"O"
     ENDED = b"E"  # the descriptors are closed
