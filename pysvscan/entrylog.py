@@ -68,10 +68,12 @@ class EntryLog:
         """Take the directory, and have the log opened.
 
         Raises:
-            Fatal: with the words of C supervise; nothing is held then.
+            Fatal: with the words of C supervise, or the directory is not ours alone; nothing is
+                held then.
         """
         with contextlib.ExitStack() as undo:
             undo.callback(self.files.close)
+            refuse_foreign(self.directory, self.label)
             if not self.files.is_wanted():
                 self.want, self.state = b"d", State.HELD
             self.files.take()
@@ -342,3 +344,20 @@ class EntryLog:
             if not self.is_unwritable:
                 self.entry.report("warning", str(exc), exc.__cause__)
             self.is_unwritable = True
+
+
+def refuse_foreign(directory: int, label: bytes) -> None:
+    """Refuse a SERVICE/log in which another account could put a link in the place of `supervise`.
+
+    We are root then, make and write files there, and hand one of them to the logger. A `log/run`
+    was root's program anyway.
+
+    Raises:
+        Fatal: it is another account's.
+    """
+    us = os.geteuid()
+    found = os.fstat(directory)
+    writers = found.st_mode & (0o002 if found.st_gid in (0, os.getegid()) else 0o022)
+    if us == 0 and (found.st_uid or writers):
+        where = strerr.name(label)
+        raise strerr.Fatal(f"{where} can be written by others than root, who own {where}/supervise")

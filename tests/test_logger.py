@@ -4,6 +4,7 @@ Not tested: a logger on a file system that hangs.
 """
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -253,16 +254,36 @@ def test_accounts(scan: Scan, nobody_path: Path, nobody: str) -> None:
     for name, user in (("a", "root"), ("b", nobody), ("c", "no-such-account")):
         lines = 0 if name == "c" else 3
         logs.service(scan.path / name, logs.count(scan.path / name, lines), user=user)
-    shutil.chown(scan.path / "b/log", nobody)
+    (scan.path / "b/log/main").mkdir(mode=0o700)
+    shutil.chown(scan.path / "b/log/main", nobody)
     run(scan)
     first, second = logs.ready(scan, "a", "b")
     scan.wait_said("logger: fatal: unknown account no-such-account")
-    assert [uid(first), uid(second)] == [0, (scan.path / "b/log").stat().st_uid]
+    assert [uid(first), uid(second)] == [0, pwd.getpwnam(nobody).pw_uid]
     for name in "ab":
         wait_until(lambda name=name: logs.numbers(scan.path / name / "log/main") == [1, 2, 3])
     assert (scan.path / "b/log/main").stat().st_uid == uid(second)
     assert pid(scan.path / "c/log") == 0
     assert scan.stop() == 0
+
+
+@pytest.mark.root
+def test_log_of_another_account_is_refused(scan: Scan, tmp_path: Path) -> None:
+    """Who may write SERVICE/log could have root write anywhere, by a link; nothing is followed."""
+    (tmp_path / "secret").mkdir(mode=0o700)
+    (tmp_path / "secret/counters").write_text("root's")
+    for name, mode, owner in (("a", 0o755, "nobody"), ("b", 0o777, "root"), ("c", 0o755, "root")):
+        logs.service(scan.path / name)
+        (scan.path / name / "log").chmod(mode)
+        shutil.chown(scan.path / name / "log", owner)
+    (scan.path / "a/log/supervise").symlink_to(tmp_path / "secret")
+    run(scan)
+    for name in "ab":
+        where = f"{name}/log can be written by others than root"
+        scan.wait_said(f"supervise: fatal: {where}, who own {name}/log/supervise")
+    logs.ready(scan, "c")
+    assert [it.name for it in (tmp_path / "secret").iterdir()] == ["counters"]
+    assert (tmp_path / "secret/counters").read_text() == "root's"
 
 
 def uid(number: int) -> int:
