@@ -4,7 +4,6 @@
    read at most once for each pattern. Limited API: one build serves every Python from 3.11 on. */
 
 #define _GNU_SOURCE /* memrchr */
-#define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
 #include <string.h>
@@ -137,16 +136,26 @@ static int check(Py_ssize_t length, Py_ssize_t start, Py_ssize_t end, const char
 PyDoc_STRVAR(select_doc, "select(head, data, start, end, stamp, words) -> bytes\n\n"
                          "As selection.Selection(words).select(head, data, start, end, stamp).");
 
+/* Not by "y#": what it needs differs from 3.13 on, and one build serves all versions. */
+static const char *text_of(PyObject *bytes, Py_ssize_t *length)
+{
+    *length = PyBytes_Size(bytes);
+    return PyBytes_AsString(bytes);
+}
+
 static PyObject *lines_select(PyObject *module, PyObject *args)
 {
     const char *head, *data, *stamp;
     Py_ssize_t head_length, length, start, end, stamp_length;
-    PyObject *words;
+    PyObject *given[3], *words;
     struct rules rules;
     (void)module;
-    if (!PyArg_ParseTuple(args, "y#y#nny#O", &head, &head_length, &data, &length, &start, &end,
-                          &stamp, &stamp_length, &words)
-        || check(length, start, end, data) < 0 || prepare(&rules, words, stamp, stamp_length) < 0)
+    if (!PyArg_ParseTuple(args, "SSnnSO", &given[0], &given[1], &start, &end, &given[2], &words))
+        return NULL;
+    head = text_of(given[0], &head_length);
+    data = text_of(given[1], &length);
+    stamp = text_of(given[2], &stamp_length);
+    if (check(length, start, end, data) < 0 || prepare(&rules, words, stamp, stamp_length) < 0)
         return NULL;
     if (!rules.count && (!stamp_length || !rules.base)) { /* all lines are one, or none */
         PyMem_Free(rules.rule);
@@ -174,12 +183,13 @@ static PyObject *lines_last(PyObject *module, PyObject *args)
 {
     const char *data, *stamp;
     Py_ssize_t length, start, end, stamp_length, found = -1;
-    PyObject *words;
+    PyObject *given[2], *words;
     struct rules rules;
     (void)module;
-    if (!PyArg_ParseTuple(args, "y#nny#O", &data, &length, &start, &end, &stamp, &stamp_length,
-                          &words)
-        || check(length, start, end, data) < 0 || prepare(&rules, words, stamp, stamp_length) < 0)
+    if (!PyArg_ParseTuple(args, "SnnSO", &given[0], &start, &end, &given[1], &words)) return NULL;
+    data = text_of(given[0], &length);
+    stamp = text_of(given[1], &stamp_length);
+    if (check(length, start, end, data) < 0 || prepare(&rules, words, stamp, stamp_length) < 0)
         return NULL;
     while (start < end) {
         const char *before = memrchr(data + start, '\n', end - 1 - start);

@@ -8,7 +8,6 @@
  * Linux 5.9: close_range. Source: clone(2), prctl(2), futex(2).
  */
 #define _GNU_SOURCE
-#define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
