@@ -63,6 +63,8 @@ HOSTILE_ENVIRONMENT = {
     "PYTHONUSERBASE": ".",
     "PYTHONPROFILEIMPORTTIME": "1",
     "PYTHONDUMPREFS": "1",
+    "PYTHONEXECUTABLE": "/nowhere/bin/python",
+    "__PYVENV_LAUNCHER__": "/nowhere/bin/python",
     "PYSVSCAN_GIVEN": "x",
 }
 
