@@ -7,6 +7,7 @@ import resource
 import signal
 
 OURS = (signal.SIGPIPE, signal.SIGXFSZ)  # ignored by us: a write fails instead
+LAUNCHERS = (b"PYTHONEXECUTABLE", b"__PYVENV_LAUNCHER__")  # followed by an interpreter with -I, too
 
 
 class Inherited:
@@ -42,6 +43,10 @@ class Inherited:
         """Take as many descriptors as may be had; a start gives the old limit back to the child."""
         hard = self.descriptors[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    def isolated(self) -> dict[bytes, bytes]:
+        """Give the environment for an interpreter: nothing in it moves its packages."""
+        return {name: value for name, value in self.env.items() if name not in LAUNCHERS}
 
     def defaults(self) -> set[signal.Signals]:
         """List the signals that Python ignores, and a service shall not."""

@@ -300,7 +300,7 @@ class Loggers:
         return os.posix_spawn(
             sys.executable,
             argv,
-            allocator.added(inherited.env),
+            allocator.added(inherited.isolated()),
             file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 0)],
             setsigmask=(),
         )

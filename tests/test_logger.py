@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import logs
+from tests.conftest import Installed
 from tests.scan import (
     Scan,
     command,
@@ -77,12 +78,16 @@ def wait_longer(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("pure", ["", "1"])
-def test_log_is_what_multilog_writes(scan: Scan, tmp_path: Path, pure: str) -> None:
+def test_log_is_what_multilog_writes(
+    scan: Scan, installed: Installed, tmp_path: Path, pure: str
+) -> None:
     """Any bytes: the files are those that C's multilog makes of the same bytes and script."""
     script = "s4096 n99 -rej* ./main +* ./all"
     (tmp_path / "odd").write_bytes(ODD)
     logs.service(scan.path / "a", f"cat {tmp_path}/odd; exec sleep 1000", script)
-    run(scan, env={"PATH": "/usr/bin:/bin", "PYSVSCAN_PURE": pure})
+    moved = {"PYTHONEXECUTABLE": "/nowhere/python"}  # no interpreter of ours follows it
+    env = {"PATH": "/usr/bin:/bin", "PYSVSCAN_PURE": pure, **moved}
+    run(scan, env=env, program=[installed.program("pysvscan")])
     wait_until(lambda: len(logs.text(scan.path / "a/log/all")) > len(ODD) - 50)
     assert scan.stop() == 0
     classic = tmp_path / "classic"
