@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pysvscan.commands import envdir
+from pysvscan import envfiles
 from tests.oracle.runner import Pair, count, environment, run
 
 pytestmark = pytest.mark.oracle
@@ -236,7 +236,7 @@ def test_envdir_reads_a_large_file_in_linear_time(
         file.write(b"x\n")
         file.truncate(2**27)
     begin_s = time.process_time()
-    assert envdir.value(b"LARGE") == b"x"
+    assert envfiles.value(b"LARGE") == b"x"
     assert time.process_time() - begin_s < 10
 
 
