@@ -6,8 +6,10 @@ other roads. Our death kills what waits (PDEATHSIG), and what was released but h
 that one is recorded, and known to be dead.
 """
 
+import contextlib
 import errno
 import os
+import resource
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Self
@@ -15,6 +17,7 @@ from typing import Self
 from pysvscan import accelerators
 from pysvscan.core.identity import Identity
 from pysvscan.inherited import Inherited
+from pysvscan.limits import clamped
 from pysvscan.loop import Loop
 from pysvscan.pidfd import Kernel
 from pysvscan.waiting import Streams, identify
@@ -24,6 +27,7 @@ class Process:
     """A process that waits; see `Waiting`."""
 
     is_exact = True
+    refusal = ""
 
     def __init__(self, part: ModuleType, identity: Identity, handle: object) -> None:
         self.part = part
@@ -53,7 +57,9 @@ class Direct:
         self.part = part
         environment = tuple(name + b"=" + value for name, value in inherited.env.items())
         mask, defaults = bits(inherited.mask), bits(inherited.defaults())
-        self.given = part.given(environment, mask, defaults, *inherited.descriptors)
+        self.rest = (environment, mask, defaults)
+        self.descriptors = inherited.descriptors
+        self.given = part.given(*self.rest, *self.descriptors)
 
     @classmethod
     def find(cls, loop: Loop, kernel: Kernel, inherited: Inherited) -> Self | None:
@@ -99,7 +105,29 @@ class Direct:
         Raises:
             OSError: no process, or no descriptor, can be had.
         """
-        pid, pidfd, handle = self.part.wait(self.given)
+        return self.wait(self.given)
+
+    def take_limited(self, limits: dict[int, int]) -> Process:
+        """Make a process that will have these soft limits.
+
+        That of descriptors it sets by itself, just before it executes: until then it opens some.
+
+        Raises:
+            OSError: no process, or no descriptor, can be had.
+        """
+        soft, hard = self.descriptors
+        if resource.RLIMIT_NOFILE in limits:
+            soft = clamped(limits.pop(resource.RLIMIT_NOFILE), hard)
+        process = self.wait(self.part.given(*self.rest, soft, hard))
+        with contextlib.suppress(ProcessLookupError):  # killed: its release will tell
+            for which, wanted in limits.items():
+                hard = resource.prlimit(process.pid, which)[1]
+                resource.prlimit(process.pid, which, (clamped(wanted, hard), hard))
+        return process
+
+    def wait(self, given: object) -> Process:
+        """Make a process that waits, to be given this."""
+        pid, pidfd, handle = self.part.wait(given)
         try:
             return Process(self.part, identify(self.loop, self.kernel, pid, pidfd), handle)
         except OSError:

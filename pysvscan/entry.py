@@ -155,9 +155,19 @@ class Entry:
         main = self.open(self.directory, self.label)
         if main:
             self.main = main
-            main.on_start = self.join_log
+            main.on_start = self.prepare_start
             self.join_log()
             main.begin()
+
+    def prepare_start(self) -> None:
+        """Have the service's log and settings as they are now.
+
+        Raises:
+            Fatal: service.toml is wrong, and never was right.
+        """
+        self.join_log()
+        if self.main:
+            self.main.run = self.logs.current.run()
 
     def join_log(self) -> None:
         """Give the service a pipe if there is a log: looked for at each start, not only once.
@@ -233,7 +243,7 @@ class Entry:
         """Try again what did not work, now that the directory has changed."""
         if name == servicetoml.NAME:
             self.scan.boundary(self, self.tend)
-        elif name != b"supervise":
+        if name != b"supervise":
             self.scan.boundary(self, self.try_again)
 
     def try_again(self) -> None:

@@ -44,7 +44,8 @@ class Logs:
         try:
             self.current.read(self.entry.label)
         except strerr.Fatal as exc:
-            self.scan.log.say("svscan", "warning", str(exc), exc.__cause__)
+            say = self.scan.say_seldom if self.current.is_unread else self.scan.log.say
+            say("svscan", "warning", str(exc), exc.__cause__)
         self.follow_settings()
 
     def follow_settings(self) -> None:
@@ -62,8 +63,8 @@ class Logs:
                 log.feed(byte)
 
     def wants_pipe(self) -> bool:
-        """Say whether there is a log, or may be one in a service.toml that is wrong."""
-        return self.current.has_file() or exists(b"log", self.entry.directory)
+        """Say whether there is a log."""
+        return self.current.settings.log is not None or exists(b"log", self.entry.directory)
 
     def wants_stderr(self) -> bool:
         """Say whether the log takes the service's stderr as well."""

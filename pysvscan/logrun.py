@@ -11,6 +11,7 @@ import stat
 from pysvscan import servicetoml, strerr
 from pysvscan.core import logrun, settings
 from pysvscan.core.settings import Log
+from pysvscan.core.values import SettingsError
 from pysvscan.strerr import Fatal, name
 
 RUN = b"log/run"
@@ -91,7 +92,7 @@ class Service:
             table = servicetoml.parse(data)
             ours = {key: value for key, value in table.items() if key == "log"}
             return settings.parse(ours, os.geteuid() == 0).log
-        except settings.SettingsError as exc:
+        except SettingsError as exc:
             raise Fatal(f"{self.toml}: {exc}") from None
 
     def parse_run(self, data: bytes) -> Log:

@@ -11,6 +11,7 @@ import tomllib
 
 from pysvscan.core import settings
 from pysvscan.core.settings import Settings
+from pysvscan.core.values import SettingsError, printable
 from pysvscan.strerr import Fatal, name
 
 NAME = b"service.toml"
@@ -31,14 +32,25 @@ def read(directory: int, label: bytes) -> Settings:
     path = name(label + b"/" + NAME)
     try:
         data = read_bytes(directory)
-    except FileNotFoundError:
-        return Settings()
     except OSError as exc:
+        if not is_there(directory):
+            return Settings()
         raise Fatal(f"unable to read {path}") from exc
     try:
         return check(data, os.geteuid() == 0)
-    except settings.SettingsError as exc:
+    except SettingsError as exc:
         raise Fatal(f"{path}: {exc}") from None
+
+
+def is_there(directory: int) -> bool:
+    """Say whether there is such a name, be it a link to nothing, which is no classic service."""
+    try:
+        os.stat(NAME, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # nobody knows
+    return True
 
 
 def read_bytes(directory: int) -> bytes:
@@ -62,16 +74,16 @@ def parse(data: bytes) -> dict[str, object]:
     """Parse TOML.
 
     Raises:
-        settings.SettingsError: it is none; the text says where.
+        SettingsError: it is none; the text says where.
     """
     if len(data) > MAX_BYTES:
-        raise settings.SettingsError(f"larger than {MAX_BYTES} bytes")
+        raise SettingsError(f"larger than {MAX_BYTES} bytes")
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
-        raise settings.SettingsError(f"no UTF-8 in line {line}") from None
+        raise SettingsError(f"no UTF-8 in line {line}") from None
     except RecursionError:
-        raise settings.SettingsError("no TOML: nested too deeply") from None
+        raise SettingsError("no TOML: nested too deeply") from None
     except ValueError as exc:  # TOMLDecodeError, and what int() says of ten thousand digits
-        raise settings.SettingsError(f"no TOML: {settings.printable(str(exc))}") from None
+        raise SettingsError(f"no TOML: {printable(str(exc))}") from None

@@ -15,12 +15,15 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from pysvscan import arrangement
+from pysvscan.core.runsettings import Run
 from pysvscan.direct import Direct
 from pysvscan.inherited import Inherited
 from pysvscan.loop import Loop
 from pysvscan.pidfd import Kernel
 from pysvscan.shell import Shell
-from pysvscan.waiting import Piped, Streams, Waiting, identify, pipe
+from pysvscan.strerr import Fatal
+from pysvscan.waiting import REPORT_BYTES, Piped, Streams, Waiting, identify, pipe
 
 
 class Road(Protocol):
@@ -58,13 +61,29 @@ class Starter:
         """Be ready for the next start."""
         self.road.prepare()
 
-    def take(self, directory: int) -> Waiting:
+    def take(self, directory: int, run: Run | None = None) -> Waiting:
         """Give a process that waits, by the road that ./run needs; it is the caller's child now.
 
         Raises:
             OSError: no process, or no descriptor, can be had.
+            Fatal: it cannot be as [run] says; most of that it finds out itself when released.
         """
-        return self.road.take(directory) or self.fork.take(directory)
+        if run is None:
+            return self.road.take(directory) or self.fork.take(directory)
+        if run.is_light() and isinstance(self.road, Direct):  # a shell might not live with it
+            return self.take_light(self.road, run)
+        return self.fork.take(directory, run)
+
+    def take_light(self, road: Direct, run: Run) -> Waiting:
+        """Give a process that has its limits and nice value from us."""
+        waiting = road.take_limited(dict(arrangement.soft_limits(run)))
+        if run.nice is not None:
+            try:
+                arrangement.set_nice(waiting.pid, run.nice)
+            except Fatal:
+                waiting.cancel()
+                raise
+        return waiting
 
     def close(self) -> None:
         """Let go of what waits, unused."""
@@ -85,7 +104,7 @@ class Fork:
     def close(self) -> None:
         """Nothing waits."""
 
-    def take(self, directory: int) -> Piped:  # noqa: ARG002 (it takes any ./run)
+    def take(self, directory: int, run: Run | None = None) -> Piped:  # noqa: ARG002 (any ./run)
         """Fork; the child waits.
 
         Raises:
@@ -99,12 +118,12 @@ class Fork:
                 pid = os.fork()
                 if pid == 0:
                     os.close(write)
-                    self.become_run(read, error_write)
+                    self.become_run(read, error_write, run)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return Piped(identify(self.loop, self.kernel, pid), write, error)
 
-    def become_run(self, read: int, error: int) -> None:
+    def become_run(self, read: int, error: int, run: Run | None) -> None:
         """In the child: wait for the release, arrange everything, execute; never returns."""
         try:
             words = os.read(read, 100).split()
@@ -112,9 +131,16 @@ class Fork:
                 os._exit(0)
             directory, *streams = (-1 if word == b"-" else int(word) for word in words)
             self.arrange(directory, Streams(*streams))
+            if run:
+                arrangement.become(run, self.inherited.env)
             os.execve(b"./run", [b"./run"], self.inherited.env)
+        except Fatal as exc:
+            reason = exc.__cause__.errno if isinstance(exc.__cause__, OSError) else 0
+            os.write(error, (b"%d " % (reason or 0) + os.fsencode(str(exc)))[:REPORT_BYTES])
         except OSError as exc:
             os.write(error, b"%d" % (exc.errno or errno.EINVAL))
+        except MemoryError:
+            os.write(error, b"%d" % errno.ENOMEM)
         finally:  # nothing may escape into the parent's code
             os._exit(111)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from pysvscan import groups
 from pysvscan.core import identity, restart, service, status
+from pysvscan.core.runsettings import Run
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
 from pysvscan.files import Files
@@ -56,6 +57,7 @@ class Supervise:
         pid: 0 means down.
         pidfd: held only for a process that we took over; -1 for a child of ours.
         since_ns: wall clock at the last start or death.
+        run: the table [run] of service.toml as it is for the next start, or None.
         on_change: called after an event that changed the state.
         on_start: called before each start; may raise Fatal, which fails the start.
         on_failure: called when a start failed; the next try is scheduled already.
@@ -79,6 +81,7 @@ class Supervise:
         self.files = Files(directory, label)
         self.history = HistoryFile(directory)
         self.stdin = self.stdout = self.stderr = -1
+        self.run: Run | None = None
         self.state = State.DOWN
         self.pid = 0
         self.pidfd = -1
@@ -262,7 +265,7 @@ class Supervise:
             self.history.ended(self.since_ns, wstatus if is_ours else None)
             self.feed(service.CHILD)
         else:
-            self.start_failed("fatal", f"unable to start {self.files.path(b'run')}", failure)
+            self.start_failed("fatal", str(failure), failure.__cause__)
             self.feed(service.SPAWN_FAILED)
 
     def start_failed(self, label: str, message: str, cause: BaseException | None) -> None:
@@ -376,9 +379,12 @@ class Supervise:
         """Have a process that waits; by the slow road where a shell may have failed to execute."""
         starter = self.starter.fork if self.is_doubtful else self.starter
         try:
-            return starter.take(self.directory)
+            return starter.take(self.directory, self.run)
         except OSError as exc:
             raise Fatal(f"unable to fork for {name(self.label)}") from exc
+        except Fatal as exc:
+            message = f"unable to start {self.files.path(b'run')}: {exc}"
+            raise Fatal(message) from exc.__cause__
 
     def release(self, waiting: Waiting) -> bool:
         """Record a process that waits, and let it run; False if somebody killed it meanwhile."""
@@ -393,11 +399,16 @@ class Supervise:
         self.pid, self.since_ns, self.started = waiting.pid, time.time_ns(), waiting
         return True
 
-    def failure(self) -> OSError | None:
+    def failure(self) -> Fatal | None:
         """Say why ./run could not be executed; None if it was, as far as anybody knows."""
         started, self.started = self.started, None
         number = started.failure() if started else 0
-        return OSError(number, "") if number else None
+        if not started or not (number or started.refusal):
+            return None
+        refusal = f": {started.refusal}" if started.refusal else ""
+        failure = Fatal(f"unable to start {self.files.path(b'run')}{refusal}")
+        failure.__cause__ = OSError(number, "") if number else None
+        return failure
 
     # the status
 

@@ -12,6 +12,8 @@ from pysvscan.core.identity import Identity
 from pysvscan.loop import Loop
 from pysvscan.pidfd import Kernel
 
+REPORT_BYTES = 512  # why ./run was not executed: an errno, or 0, and what it was that failed
+
 
 class Streams(NamedTuple):
     """FIFOs, by descriptors of ours, each to be opened afresh; -1: what we have there ourselves."""
@@ -28,11 +30,13 @@ class Waiting(Protocol):
         pid: of the process.
         identity: who it is; `supervise/child` wants the service's lock in it besides.
         is_exact: whether `failure` knows why ./run could not be executed. A shell only exits.
+        refusal: after `failure`: what could not be done before ./run was to be executed.
     """
 
     pid: int
     identity: Identity
     is_exact: bool
+    refusal: str
 
     def go(self, directory: int, streams: Streams) -> bool:
         """Let it become ./run of this directory.
@@ -54,6 +58,7 @@ class Piped:
     Attributes:
         release: the pipe's write end.
         error: where the errno of a failed exec is reported; -1 if it is not.
+        refusal: see `Waiting`.
     """
 
     def __init__(self, identity: Identity, release: int, error: int = -1) -> None:
@@ -62,6 +67,7 @@ class Piped:
         self.is_exact = error >= 0
         self.release = release
         self.error = error
+        self.refusal = ""
 
     def go(self, directory: int, streams: Streams) -> bool:
         """Write the words of its release, - for what it shall not touch."""
@@ -85,7 +91,9 @@ class Piped:
             return 0
         fd, self.error = self.error, -1
         try:
-            return int(os.read(fd, 16) or b"0")
+            number, _, refusal = os.read(fd, REPORT_BYTES).partition(b" ")
+            self.refusal = os.fsdecode(refusal)
+            return int(number or b"0")
         except BlockingIOError:  # somebody else has the other end
             return 0
         finally:

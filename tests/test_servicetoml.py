@@ -81,12 +81,18 @@ def make_loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
+def make_dangling(path: Path) -> None:
+    """Make a link to nothing: not the same as no file, which would be a classic service."""
+    path.symlink_to("missing")
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         pytest.param(os.mkdir, "not a plain file", id="directory"),
         pytest.param(os.mkfifo, "not a plain file", id="FIFO"),
         pytest.param(make_loop, "symbolic link loop", id="loop"),
+        pytest.param(make_dangling, "file does not exist", id="dangling"),
     ],
 )
 def test_read_refuses_what_is_no_file(

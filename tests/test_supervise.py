@@ -20,6 +20,7 @@ import pytest
 
 from pysvscan.core import identity
 from pysvscan.core.restart import GAP_NS
+from pysvscan.core.runsettings import Run
 from pysvscan.core.service import State
 from pysvscan.pidfd import Kernel
 from pysvscan.strerr import Fatal
@@ -153,8 +154,8 @@ def test_supervise_survives_the_death_of_what_waits(host: Host, path: Path) -> N
     """A waiting process that somebody killed costs nothing: the service starts all the same."""
     take, taken = host.starter.take, []
 
-    def take_and_kill(directory: int) -> Waiting:
-        waiting = take(directory)
+    def take_and_kill(directory: int, run: Run | None = None) -> Waiting:
+        waiting = take(directory, run)
         if not taken:
             os.kill(waiting.pid, signal.SIGKILL)
             os.waitid(os.P_PID, waiting.pid, os.WEXITED | os.WNOWAIT)
@@ -236,9 +237,9 @@ def test_supervise_asks_the_slow_road_only_after_a_shell(
     asked: list[int] = []
     fork = host.starter.fork.take
 
-    def take(directory: int) -> Piped:
+    def take(directory: int, run: Run | None = None) -> Piped:
         asked.append(directory)
-        return fork(directory)
+        return fork(directory, run)
 
     monkeypatch.setattr(host.starter.fork, "take", take)
     host.begin(path)
@@ -254,8 +255,8 @@ def test_supervise_starts_what_was_replaced_at_the_last_moment(host: Host, path:
     pid = up(host, service, path)
     take = host.starter.take
 
-    def take_away(directory: int) -> object:
-        waiting = take(directory)
+    def take_away(directory: int, run: Run | None = None) -> object:
+        waiting = take(directory, run)
         (path / "run").rename(path / "aside")
         return waiting
 

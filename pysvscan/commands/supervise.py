@@ -5,6 +5,7 @@ import time
 
 from pysvscan import strerr
 from pysvscan.core.seldom import Seldom
+from pysvscan.entrysettings import EntrySettings
 from pysvscan.inherited import Inherited
 from pysvscan.loop import Loop
 from pysvscan.pathexec import Chain
@@ -17,15 +18,15 @@ def main(argv: list[bytes], chain: Chain) -> int:
     if len(argv) != 2:
         raise strerr.Usage("supervise dir")
     inherited = Inherited(chain.env, chain.ignored)
-    label = argv[1]
     try:
-        os.chdir(label)
+        os.chdir(label := argv[1])
         directory = os.open(b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as exc:
         raise strerr.Fatal(f"unable to chdir to {strerr.name(label)}") from exc
-    loop = Loop()
-    starter = Starter(loop, inherited)
+    starter = Starter(loop := Loop(), inherited)
     service = Supervise(loop, starter, Printed().report, directory, label)
+    settings = EntrySettings(directory, {})
+    service.on_start = lambda: prepare(service, settings)
     service.open()
     service.on_change = lambda: loop.stop() if service.is_gone() else None
     service.begin()
@@ -34,6 +35,16 @@ def main(argv: list[bytes], chain: Chain) -> int:
         loop.run()
     starter.close()
     return 0
+
+
+def prepare(service: Supervise, settings: EntrySettings) -> None:
+    """Have [run] of service.toml as it is now."""
+    if settings.look():
+        try:
+            settings.read(service.label)
+        except strerr.Fatal as exc:
+            service.report("warning", str(exc), exc.__cause__)
+    service.run = settings.run()
 
 
 class Printed:

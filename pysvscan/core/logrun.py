@@ -8,6 +8,7 @@ import re
 
 from pysvscan.core import settings, words
 from pysvscan.core.settings import Log
+from pysvscan.core.values import SettingsError, printable
 
 SHELL = re.compile(rb"#! *(/usr)?/bin/(env +)?(sh|dash|ash|bash|ksh|mksh|zsh)( +-e)? *\n")
 ONLY_OURS = ("stderr", "stdout", "full", "compress", "max_age", "own")
@@ -46,7 +47,7 @@ def parse(run: bytes, root: str | None) -> Log:
         table["user"] = user
     try:
         return settings.parse_log(table, is_root=False)
-    except settings.SettingsError as exc:
+    except SettingsError as exc:
         raise LogrunError(str(exc)) from None
 
 
@@ -101,7 +102,7 @@ def decode(word: bytes) -> str:
     try:
         return word.decode()
     except UnicodeDecodeError:
-        shown = settings.printable(word.decode(errors="replace"))
+        shown = printable(word.decode(errors="replace"))
         raise LogrunError(f"{shown} is no UTF-8, which service.toml has to be") from None
 
 

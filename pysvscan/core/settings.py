@@ -6,7 +6,19 @@ own reader; what has none is unknown, and an error. Not here: reading the file (
 
 import re
 
-from pysvscan.core import script, stamp, words
+from pysvscan.core import runsettings, script, stamp, words
+from pysvscan.core.runsettings import Run
+from pysvscan.core.values import (
+    SettingsError,
+    encode,
+    read_account,
+    read_bool,
+    read_choice,
+    show,
+    show_key,
+    show_word,
+    table_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +30,6 @@ COMPRESS = ("gzip", "zstd")
 UNIT_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 MAX_AGE_NS = 36500 * UNIT_NS["d"]  # a hundred years; in 64 bits as well
 AGE = re.compile(r"([1-9][0-9]{0,9})([smhd])", re.ASCII)
-ACCOUNT = re.compile(r"[^\x00-\x20:/\x7f]+")
-SHOWN = 60  # characters of a value in a message
-
-
-class SettingsError(ValueError):
-    """What is wrong in service.toml: `TABLE.KEY: …`, complete, of one line."""
 
 
 class Log:
@@ -93,18 +99,20 @@ class Settings:
 
     Attributes:
         log: the table [log]; None: there is none, and `log/run` logs if there is one.
+        run: the table [run]; None: there is none, and `run` gets what svscan was given.
     """
 
-    __slots__ = ("log",)
+    __slots__ = ("log", "run")
 
-    def __init__(self, log: Log | None = None) -> None:
+    def __init__(self, log: Log | None = None, run: Run | None = None) -> None:
         self.log = log
+        self.run = run
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Settings) and self.log == other.log
+        return isinstance(other, Settings) and (self.log, self.run) == (other.log, other.run)
 
     def __hash__(self) -> int:
-        return hash(self.log)
+        return hash((self.log, self.run))
 
 
 def parse(table: dict[str, object], is_root: bool) -> Settings:
@@ -118,14 +126,13 @@ def parse(table: dict[str, object], is_root: bool) -> Settings:
         SettingsError: the first thing that is wrong.
     """
     for name in table:
-        if name != "log":
-            raise SettingsError(f"{show_key(name)}: unknown table; known is log")
-    if "log" not in table:
-        return Settings()
-    content = table["log"]
-    if not isinstance(content, dict):
-        raise SettingsError(f"log: {show(content)} is not a table")
-    return Settings(parse_log(content, is_root))
+        if name not in ("log", "run"):
+            raise SettingsError(f"{show_key(name)}: unknown table; known are log, run")
+    log, run = table_of(table, "log"), table_of(table, "run")
+    return Settings(
+        None if log is None else parse_log(log, is_root),
+        None if run is None else runsettings.parse(run),
+    )
 
 
 def parse_log(table: dict[str, object], is_root: bool) -> Log:
@@ -205,20 +212,6 @@ def what_is_wrong(word: bytes, ignored: bool) -> str:
     return ""
 
 
-def read_account(key: str, value: object) -> str:
-    """Read an account's name; whether there is such an account is not known here."""
-    if not isinstance(value, str) or not ACCOUNT.fullmatch(value):
-        raise SettingsError(f"{key}: {show(value)} is no account's name")
-    return value
-
-
-def read_bool(key: str, value: object) -> bool:
-    """Read true or false."""
-    if not isinstance(value, bool):
-        raise SettingsError(f"{key}: {show(value)} is neither true nor false")
-    return value
-
-
 def read_full(key: str, value: object) -> str:
     """Read what to do where the disk is full."""
     return read_choice(key, value, FULL)
@@ -227,13 +220,6 @@ def read_full(key: str, value: object) -> str:
 def read_compress(key: str, value: object) -> str:
     """Read what compresses archives."""
     return read_choice(key, value, COMPRESS)
-
-
-def read_choice(key: str, value: object, choices: tuple[str, ...]) -> str:
-    """Read one of some words."""
-    if not isinstance(value, str) or value not in choices:
-        raise SettingsError(f"{key}: {show(value)} is none of {', '.join(choices)}")
-    return value
 
 
 def read_age(key: str, value: object) -> int:
@@ -257,38 +243,3 @@ LOG_KEYS: "dict[str, tuple[str, Callable[[str, object], object]]]" = {  # attrib
     "max_age": ("max_age_ns", read_age),
     "own": ("own", read_bool),
 }
-
-
-def encode(text: str) -> bytes:
-    """Encode what TOML gives; it has no surrogates, but who calls us might."""
-    return text.encode(errors="surrogatepass")
-
-
-def show(value: object) -> str:
-    """Show a value in a message: on one line, cut where it is long, in TOML's spelling."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{printable(value)}"'
-    for kind, name in ((list, "an array"), (dict, "a table")):
-        if isinstance(value, kind):
-            return name
-    if isinstance(value, int) and abs(value) >= 2**63:  # 0x… may be too long for str()
-        return "a number beyond 64 bits"
-    return printable(str(value))
-
-
-def show_key(name: str) -> str:
-    """Show a key or the name of a table."""
-    return printable(name) or '""'
-
-
-def show_word(word: bytes) -> str:
-    """Show a word of a script."""
-    return printable(words.quote(word).decode(errors="replace"))
-
-
-def printable(text: str) -> str:
-    """Escape what would break a line of a log, and cut it."""
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: SHOWN + 1])
-    return shown if len(text) <= SHOWN else shown[:SHOWN] + "..."

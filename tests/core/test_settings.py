@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysvscan.core import settings
-from pysvscan.core.settings import Log, Settings, SettingsError
+from pysvscan.core.settings import Log, Settings
+from pysvscan.core.values import SettingsError
 
 DAY_NS = 86400 * 10**9
 MAIN = (b"./main",)
@@ -84,10 +85,10 @@ def test_parse_reads_a_script(script: str, words: str) -> None:
 SCRIPT = "log.script: "
 CHOICES = "is none of block, drop-archives, drop-lines"
 WRONG = [
-    ("logs = 1", "logs: unknown table; known is log"),
-    ('"a\\nb\\t" = 1', "a\\nb\\t: unknown table; known is log"),
-    ("[run]", "run: unknown table; known is log"),
-    ("'' = 1", '"": unknown table; known is log'),
+    ("logs = 1", "logs: unknown table; known are log, run"),
+    ('"a\\nb\\t" = 1', "a\\nb\\t: unknown table; known are log, run"),
+    ("run = 3", "run: 3 is not a table"),
+    ("'' = 1", '"": unknown table; known are log, run'),
     ("log = 3", "log: 3 is not a table"),
     ("[[log]]", "log: an array is not a table"),
     ("[log]", SCRIPT + "missing; a multilog script says what is written where"),

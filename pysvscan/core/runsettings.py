@@ -1,0 +1,183 @@
+"""The table [run] of service.toml: what ./run gets other than svscan has it.
+
+Each key has its reader, as in settings.py. What only the system knows, whether there is such an
+account or directory, comes out at the start.
+"""
+
+import re
+
+from pysvscan.core.values import (
+    SettingsError,
+    encode,
+    read_account,
+    read_bool,
+    show,
+    show_key,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+Environment = bytes | tuple[tuple[bytes, bytes | None], ...]
+
+LIMITS = {  # softlimit's options, by the names that its usage gives their values
+    "allbytes": b"a",
+    "corebytes": b"c",
+    "databytes": b"d",
+    "filebytes": b"f",
+    "lockbytes": b"l",
+    "membytes": b"m",
+    "openfiles": b"o",
+    "processes": b"p",
+    "residentbytes": b"r",
+    "stackbytes": b"s",
+    "cpusecs": b"t",
+}
+LETTERS = {letter.decode(): letter for letter in LIMITS.values()}
+HARD = 2**64 - 1  # clamped as every other number, it comes out as the hard limit
+UMASK = re.compile("[0-7]{1,4}", re.ASCII)
+NICE = range(-20, 20)
+
+
+class Run:
+    """The table [run].
+
+    Attributes:
+        user: the account that ./run gets, with its group and no other; None: as svscan.
+        environment: a directory as for envdir, or variables, None unsets; None: as svscan's.
+        limits: (letter of softlimit, soft limit), in order.
+        session: a session of its own, as by pgrphack.
+        directory: where ./run begins; None: in the service directory.
+        umask: None: as svscan's.
+        nice: None: as svscan's.
+    """
+
+    __slots__ = ("directory", "environment", "limits", "nice", "session", "umask", "user")
+
+    def __init__(
+        self,
+        user: str | None = None,
+        environment: Environment | None = None,
+        limits: tuple[tuple[bytes, int], ...] = (),
+        *,
+        session: bool = False,
+        directory: bytes | None = None,
+        umask: int | None = None,
+        nice: int | None = None,
+    ) -> None:
+        self.user = user
+        self.environment = environment
+        self.limits = limits
+        self.session = session
+        self.directory = directory
+        self.umask = umask
+        self.nice = nice
+
+    def is_light(self) -> bool:
+        """Say whether all of it can be given to a process from outside, while it waits."""
+        inside = (self.user, self.environment, self.directory, self.umask)
+        return not self.session and inside == (None,) * 4
+
+    def values(self) -> tuple[object, ...]:
+        """List what makes two of them equal."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.values() == other.values()
+
+    def __hash__(self) -> int:
+        return hash(self.values())
+
+
+def parse(table: dict[str, object]) -> Run:
+    """Check the table [run].
+
+    Raises:
+        SettingsError: the first thing that is wrong.
+    """
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in KEYS:
+            known = ", ".join(KEYS)
+            raise SettingsError(f"run.{show_key(name)}: unknown key; known are {known}")
+        values[name] = KEYS[name](f"run.{name}", value)
+    return Run(**values)
+
+
+def read_environment(key: str, value: object) -> Environment:
+    """Read the name of a directory, or a table of variables."""
+    if isinstance(value, str):
+        return read_directory(key, value)
+    if not isinstance(value, dict):
+        raise SettingsError(f"{key}: {show(value)} is neither a directory nor a table")
+    return tuple(read_variable(key, name, value[name]) for name in value)
+
+
+def read_variable(key: str, name: str, value: object) -> tuple[bytes, bytes | None]:
+    """Read a variable; false unsets it."""
+    if not name or "=" in name or "\0" in name:
+        raise SettingsError(f"{key}: {show(name)} is no variable's name")
+    if value is False:
+        return encode(name), None
+    if not isinstance(value, str) or "\0" in value:
+        raise SettingsError(f"{key}.{show_key(name)}: {show(value)} is neither a string nor false")
+    return encode(name), encode(value)
+
+
+def read_limits(key: str, value: object) -> tuple[tuple[bytes, int], ...]:
+    """Read limits, by softlimit's letters or their long names; "=" is the hard limit."""
+    if not isinstance(value, dict):
+        raise SettingsError(f"{key}: {show(value)} is not a table")
+    found: dict[bytes, int] = {}
+    for name, number in value.items():
+        letter = LIMITS.get(name) or LETTERS.get(name)
+        if letter is None:
+            known = ", ".join(f"{it.decode()} ({long})" for long, it in LIMITS.items())
+            raise SettingsError(f"{key}.{show_key(name)}: unknown limit; known are {known}")
+        if letter in found:
+            raise SettingsError(f"{key}.{name}: given twice, as {letter.decode()} and by name")
+        found[letter] = read_limit(f"{key}.{name}", number)
+    return tuple(found.items())
+
+
+def read_limit(key: str, value: object) -> int:
+    """Read one limit."""
+    if value == "=":
+        return HARD
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= HARD:
+        raise SettingsError(f'{key}: {show(value)} is neither a number from 0 on nor "="')
+    return value
+
+
+def read_directory(key: str, value: object) -> bytes:
+    """Read a directory's name."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise SettingsError(f"{key}: {show(value)} is no directory's name")
+    return encode(value)
+
+
+def read_umask(key: str, value: object) -> int:
+    """Read a umask; not a number, which TOML would take for decimal."""
+    if not isinstance(value, str) or not UMASK.fullmatch(value) or int(value, 8) > 0o777:
+        raise SettingsError(f'{key}: {show(value)} is no umask; "022" is')
+    return int(value, 8)
+
+
+def read_nice(key: str, value: object) -> int:
+    """Read a nice value: the very one, not by how much."""
+    if isinstance(value, bool) or not isinstance(value, int) or value not in NICE:
+        raise SettingsError(f"{key}: {show(value)} is no number from -20 to 19")
+    return value
+
+
+KEYS: "dict[str, Callable[[str, object], object]]" = {
+    "user": read_account,
+    "environment": read_environment,
+    "limits": read_limits,
+    "session": read_bool,
+    "directory": read_directory,
+    "umask": read_umask,
+    "nice": read_nice,
+}
