@@ -4,6 +4,7 @@ import array
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import termios
@@ -136,8 +137,9 @@ def test_account_is_taken_before_anything_is_read(nobody_path: Path, nobody: str
     path = nobody_path / "scan"
     for name, user in (("good", nobody), ("bad", "no-such-account")):
         logs.service(path / name, run, user=user)
-    (path / "bad/log").chmod(0o777)
-    (path / "good/log").chmod(0o777)
+    for name in ("good", "bad"):
+        (path / name / "log/main").mkdir(mode=0o700)
+        shutil.chown(path / name / "log/main", nobody)
     with scanning(path) as scan:
         number = logs.logger(path / "good")
         ours = {name: field(number, name) for name in ("Uid", "Gid", "Groups")}
