@@ -177,6 +177,7 @@ class Entry:
         if not self.main:
             return
         self.logs.read_settings()
+        self.main.restart = self.logs.current.settings.restart
         if self.pipe < 0 and self.logs.wants_pipe():
             try:
                 self.pipe = self.main.open_pipe()

@@ -1,6 +1,7 @@
 """The file `supervise/history` of one service, written in place; see core/history.py.
 
-It is for whoever looks later. Where it cannot be written nothing is said: nothing depends on it.
+It is for whoever looks later, and for the next supervisor, which goes on with the back-off. Where
+it cannot be written nothing is said: then that one begins afresh.
 """
 
 import contextlib
@@ -43,6 +44,25 @@ class HistoryFile:
         """Write down when it is tried again."""
         self.history.next_ns = time.time_ns() + delay_ns
         self.write()
+
+    def gave_up(self) -> None:
+        """Write down that it is not tried again."""
+        self.history.backoff.gave_up_ns = time.time_ns()
+        self.write()
+
+    def forget(self) -> None:
+        """Write down that back-off begins afresh, if it does not anyway."""
+        backoff = self.history.backoff
+        if backoff.young or backoff.gave_up_ns:
+            backoff.forget()
+            self.history.next_ns = 0
+            self.write()
+
+    def started_ns(self) -> int:
+        """Say when it was started last, by the wall clock; 0: nobody knows."""
+        it = self.history
+        started_ns = it.ends[0].at_ns - it.ends[0].ran_ns if it.ends else 0
+        return max(started_ns, it.failed_ns)
 
     def write(self) -> None:
         """Write the record over the last one."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from pysvscan import groups
 from pysvscan.core import identity, restart, service, status
+from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
@@ -40,6 +41,7 @@ SIGNALS = {
     Action.USR2: signal.SIGUSR2,
     Action.WINCH: signal.SIGWINCH,
 }
+ENDING = frozenset({Action.INT, Action.KILL, Action.QUIT, Action.TERM})  # signals that may end it
 COMMANDS = 32  # served in one turn: all that one svc sends, and no more of what floods a control
 
 Report = Callable[[str, str, BaseException | None], None]  # label ("warning"), message, cause
@@ -58,6 +60,7 @@ class Supervise:
         pidfd: held only for a process that we took over; -1 for a child of ours.
         since_ns: wall clock at the last start or death.
         run: the table [run] of service.toml as it is for the next start, or None.
+        restart: the table [restart] as it was at the last start, or None.
         on_change: called after an event that changed the state.
         on_start: called before each start; may raise Fatal, which fails the start.
         on_failure: called when a start failed; the next try is scheduled already.
@@ -82,6 +85,7 @@ class Supervise:
         self.history = HistoryFile(directory)
         self.stdin = self.stdout = self.stderr = -1
         self.run: Run | None = None
+        self.restart: Restart | None = None
         self.state = State.DOWN
         self.pid = 0
         self.pidfd = -1
@@ -91,6 +95,7 @@ class Supervise:
         self.since_ns = time.time_ns()
         self.last_start_ns = time.monotonic_ns() - restart.GAP_NS
         self.failures = 0
+        self.was_asked = False  # to end, by a command, since it was started
         self.is_doubtful = False  # whether the last start ended as where a shell cannot execute
         self.timer: Deadline | None = None
         self.started: Waiting | None = None  # the process, as it waited; None: not of our making
@@ -115,6 +120,7 @@ class Supervise:
             self.files.take()
             self.history.load()
             self.adopt()
+            self.restore_backoff()
             self.announce()
             self.files.open_ok()
             undo.pop_all()
@@ -125,7 +131,8 @@ class Supervise:
     def begin(self) -> None:
         """Start the service, if it is wanted and not running already."""
         if self.state is State.DOWN and self.want == b"u":
-            self.feed(ord("u"))
+            is_given_up = self.backoff.gave_up_ns and self.backoff.is_enough(self.restart)
+            self.feed(service.GIVE_UP if is_given_up else service.BEGIN)
 
     def is_gone(self) -> bool:
         """Say whether `x` is done: nothing is held any more."""
@@ -208,6 +215,19 @@ class Supervise:
         age_ns = max(0, time.time_ns() - self.since_ns)
         self.last_start_ns = time.monotonic_ns() - age_ns
 
+    def restore_backoff(self) -> None:
+        """Wait as long as our predecessor would have; wherever the clock is now, no longer."""
+        kernel = self.starter.kernel
+        self.backoff.come(b"%b:%d" % (kernel.boot, kernel.namespace))
+        if self.backoff.young and not self.pid:
+            age_ns = max(0, time.time_ns() - self.history.started_ns())
+            self.last_start_ns = time.monotonic_ns() - age_ns
+
+    @property
+    def backoff(self) -> restart.Backoff:
+        """Give what is known of young deaths."""
+        return self.history.history.backoff
+
     def find(self) -> tuple[int, int]:
         """Look for the recorded process.
 
@@ -260,13 +280,28 @@ class Supervise:
         is_exact = self.started is not None and self.started.is_exact
         self.is_doubtful = not is_exact and is_not_run(wstatus)
         failure = self.failure()
+        has_enough = self.state is State.UP and self.has_enough()
         if failure is None:
             self.failures = 0
             self.history.ended(self.since_ns, wstatus if is_ours else None)
-            self.feed(service.CHILD)
         else:
             self.start_failed("fatal", str(failure), failure.__cause__)
-            self.feed(service.SPAWN_FAILED)
+        if has_enough:
+            self.give_up()
+        self.feed(service.CHILD if failure is None else service.SPAWN_FAILED)
+
+    def has_enough(self) -> bool:
+        """Note a death of a service that is kept up, and say whether it was one too many."""
+        lived_ns = time.monotonic_ns() - self.last_start_ns
+        self.backoff.died(self.restart, lived_ns, self.was_asked)
+        return self.backoff.is_enough(self.restart)
+
+    def give_up(self) -> None:
+        """Try no more, and say so."""
+        self.history.gave_up()
+        why = f"it ended young {self.backoff.young} times in a row, svc -u tries again"
+        self.report("warning", f"unable to keep {name(self.label)} up: {why}", None)
+        self.feed(service.GIVE_UP)
 
     def start_failed(self, label: str, message: str, cause: BaseException | None) -> None:
         """Say why the service does not run; whoever we report to says it again only seldom."""
@@ -291,6 +326,7 @@ class Supervise:
     def act(self, action: Action) -> list[int]:
         """Carry out one action; START and a SCHEDULE that is due have an event as their result."""
         if action in SIGNALS:
+            self.was_asked |= action in ENDING
             self.kill(SIGNALS[action])
         elif action in WANTS:
             self.want = WANTS[action]
@@ -312,11 +348,14 @@ class Supervise:
             self.paused = action is Action.PAUSED
         elif action in (Action.TO_GROUP, Action.TO_PROCESS):
             self.is_to_group = action is Action.TO_GROUP
+        elif action is Action.AFRESH:
+            self.history.forget()
         elif action is Action.LEAVE:
+            self.history.forget()
             self.announce()
             self.close()
         elif action is Action.RETRY:
-            delay_ns = min(restart.delay(self.failures), restart.RETRY_NS)
+            delay_ns = max(min(restart.delay(self.failures), restart.RETRY_NS), self.left_ns())
             self.history.retried_in(delay_ns)
             self.wait(time.monotonic_ns() + delay_ns)
             self.on_failure()
@@ -325,14 +364,21 @@ class Supervise:
 
     def schedule(self) -> list[int]:
         """Have TIMER come as soon as the service may start, which may be now."""
-        now_ns = time.monotonic_ns()
-        at_ns = restart.next_start(self.last_start_ns, now_ns)
-        if at_ns <= now_ns:
+        left_ns = self.left_ns()
+        if left_ns <= 0:
             if self.timer:
                 self.timer.cancel()
             return [service.TIMER]
-        self.wait(at_ns)
+        if left_ns > restart.GAP_NS:
+            self.history.retried_in(left_ns)
+        self.wait(time.monotonic_ns() + left_ns)
         return []
+
+    def left_ns(self) -> int:
+        """Say how long the service has to wait for its next start."""
+        now_ns = time.monotonic_ns()
+        gap_ns = self.backoff.gap_ns(self.restart)
+        return restart.next_start(self.last_start_ns, now_ns, gap_ns) - now_ns
 
     def wait(self, at_ns: int) -> None:
         """Have TIMER come at a moment, and at no other."""
@@ -365,6 +411,7 @@ class Supervise:
     def start(self) -> bool:
         """Start ./run: record the process that waits, then release it."""
         self.last_start_ns = time.monotonic_ns()
+        self.was_asked = False
         if self.want != self.announced_want:  # whoever takes over has to know
             self.announce()
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pysvscan import commands
-from pysvscan.core import runsettings, settings
+from pysvscan.core import restartsettings, runsettings, settings
 from tests import manual
 from tests.conftest import Installed
 from tests.scan import is_supervised, service
@@ -84,9 +84,10 @@ def test_page_of_service_toml_describes_the_keys() -> None:
     """Each key that the settings know, and no other; its examples are good settings."""
     text = (manual.MAN / "service.toml.5").read_text()
     described = re.findall(r"^\.It Li (\w+) =", text, re.MULTILINE)
-    assert sorted(described) == sorted([*settings.LOG_KEYS, *runsettings.KEYS])
+    known = [*settings.LOG_KEYS, *runsettings.KEYS, *restartsettings.KEYS]
+    assert sorted(described) == sorted(known)
     shown = [settings.parse(tomllib.loads(it), is_root=True) for it in manual.examples(text)]
-    assert all(it.log or it.run for it in shown)
+    assert all(it != settings.Settings() for it in shown)
     long = dict(re.findall(r"^\.It Li (\w) , (\w+)$", text, re.MULTILINE))
     assert long == {letter.decode(): name for name, letter in runsettings.LIMITS.items()}
 

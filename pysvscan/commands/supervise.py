@@ -28,6 +28,7 @@ def main(argv: list[bytes], chain: Chain) -> int:
     settings = EntrySettings(directory, {})
     service.on_start = lambda: prepare(service, settings)
     service.open()
+    look(service, settings)
     service.on_change = lambda: loop.stop() if service.is_gone() else None
     service.begin()
     starter.prepare()
@@ -38,13 +39,19 @@ def main(argv: list[bytes], chain: Chain) -> int:
 
 
 def prepare(service: Supervise, settings: EntrySettings) -> None:
-    """Have [run] of service.toml as it is now."""
+    """Have [run] and [restart] of service.toml as they are now."""
+    look(service, settings)
+    service.run = settings.run()
+
+
+def look(service: Supervise, settings: EntrySettings) -> None:
+    """Read service.toml if it has changed; where it is wrong, what it said before goes on."""
     if settings.look():
         try:
             settings.read(service.label)
         except strerr.Fatal as exc:
             service.report("warning", str(exc), exc.__cause__)
-    service.run = settings.run()
+    service.restart = settings.settings.restart
 
 
 class Printed:

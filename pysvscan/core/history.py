@@ -7,11 +7,13 @@ Who can write in `supervise` can write any bytes into it; what is shown of them 
 """
 
 from pysvscan.core import tai
+from pysvscan.core.restart import Backoff
 
 BYTES = 1024
 MESSAGE_BYTES = 400
 KEPT = 5  # ends
-HEAD = b"pysvscan history 1"
+WHERE_BYTES = 100
+HEAD = b"pysvscan history 2"
 UNKNOWN = b"?"
 BLANK = bytes(range(0x20)) + b"\x7f"  # what is shown as a question mark
 PRINTABLE = bytes.maketrans(BLANK, b"?" * len(BLANK))
@@ -71,15 +73,17 @@ class History:
         failed_ns: when that was last.
         next_ns: when it is tried again; 0: not by itself.
         message: why it cannot be started; any bytes.
+        backoff: whether it dies young again and again.
     """
 
-    __slots__ = ("count", "ends", "failed_ns", "failures", "message", "next_ns")
+    __slots__ = ("backoff", "count", "ends", "failed_ns", "failures", "message", "next_ns")
 
     def __init__(self) -> None:
         self.count = 0
         self.ends: list[End] = []
         self.failures = self.failed_ns = self.next_ns = 0
         self.message = b""
+        self.backoff = Backoff()
 
     def ended(self, end: End) -> None:
         """Add an end: what it ends has been started."""
@@ -105,18 +109,37 @@ class History:
             f"end {self.count - number}: {end.describe(now_ns)}"
             for number, end in enumerate(self.ends)
         ]
-        if self.failures and not (is_up and self.failed_ns < since_ns):
+        if not is_up and (words := self.describe_backoff(now_ns)):
+            lines.insert(0, f"restart: {words}")
+        if self.is_failing(since_ns, is_up):
             lines.insert(0, f"start: {self.describe_failure(now_ns)}")
         return lines
+
+    def is_failing(self, since_ns: int, is_up: bool) -> bool:
+        """Say whether it could not be started, and no start has worked since."""
+        return self.failures > 0 and not (is_up and self.failed_ns < since_ns)
 
     def describe_failure(self, now_ns: int) -> str:
         """Say why it cannot be started, how often that was tried, and when it is again."""
         words = (
             f"{printable(self.message)}, {ago(self.failed_ns, now_ns)}, {self.failures} in a row"
         )
-        if self.next_ns > now_ns:
-            words += f", next in {-((now_ns - self.next_ns) // tai.SECOND_NS)} seconds"
-        return words
+        return words + self.describe_next(now_ns)
+
+    def describe_next(self, now_ns: int) -> str:
+        """Say when it is tried again, if it is by itself."""
+        if self.next_ns <= now_ns:
+            return ""
+        return f", next in {-((now_ns - self.next_ns) // tai.SECOND_NS)} seconds"
+
+    def describe_backoff(self, now_ns: int) -> str:
+        """Say how often it died young, and what follows; nothing of a service that is well."""
+        young, gave_up_ns = self.backoff.young, self.backoff.gave_up_ns
+        if gave_up_ns:
+            return f"given up after {young} in a row that ended young, {ago(gave_up_ns, now_ns)}"
+        if young == 0 or self.failures:
+            return ""
+        return f"ended young {young} times in a row{self.describe_next(now_ns)}"
 
 
 def how(wstatus: int | None) -> str:
@@ -141,9 +164,11 @@ def printable(message: bytes) -> str:
 
 
 def pack(history: History) -> bytes:
-    """Encode as lines: head, count, failure, message, ends; padded with newlines to BYTES."""
+    """Encode as lines: head, count, failure, back-off, message, ends; padded with newlines."""
     failure = (history.failures, history.failed_ns, history.next_ns)
     lines = [HEAD, b"%d" % history.count, b"%d %d %d" % failure]
+    backoff = history.backoff
+    lines.append(b"%d %d %b" % (backoff.young, backoff.gave_up_ns, backoff.where[:WHERE_BYTES]))
     lines.append(history.message.translate(PRINTABLE)[:MESSAGE_BYTES])
     for end in history.ends:
         wstatus = UNKNOWN if end.wstatus is None else b"%d" % end.wstatus
@@ -163,8 +188,11 @@ def unpack(data: bytes) -> History:
     history = History()
     (history.count,) = numbers(lines[1:2], 1)
     history.failures, history.failed_ns, history.next_ns = numbers(lines[2:3], 3)
-    history.message = b"".join(lines[3:4])
-    for line in lines[4 : 4 + KEPT]:
+    begin, _, where = b"".join(lines[3:4]).rpartition(b" ")
+    young, gave_up_ns = numbers([begin], 2)
+    history.backoff = Backoff(young, gave_up_ns, where)
+    history.message = b"".join(lines[4:5])
+    for line in lines[5 : 5 + KEPT]:
         begin, _, wstatus = line.rpartition(b" ")
         at_ns, ran_ns = numbers([begin], 2)
         known = None if wstatus == UNKNOWN else numbers([wstatus], 1)[0]

@@ -45,6 +45,7 @@ class Action(Enum):
     )
     RETRY = "retry"  # TIMER comes after a growing delay: the start itself failed
     UNSCHEDULE = "unschedule"
+    AFRESH = "afresh"  # what it went through is no reason to wait: somebody wants it now
     START = "start"  # SPAWNED or SPAWN_FAILED follows at once
     EXITED = "exited"  # the process is gone: pid 0, a new stamp
     ANNOUNCE = "announce"  # the status file
@@ -69,9 +70,11 @@ CHILD = 256  # the process died
 TIMER = 257  # the scheduled moment came
 SPAWNED = 258  # START worked
 SPAWN_FAILED = 259  # START did not, or the process could not execute ./run
+BEGIN = 260  # supervise has taken the service, and it is to be up
+GIVE_UP = 261  # it has died young too often; CHILD follows if it had a process
 
 LETTERS = b"udoxpchaitkq12w+="
-EVENTS = (*LETTERS, CHILD, TIMER, SPAWNED, SPAWN_FAILED)
+EVENTS = (*LETTERS, CHILD, TIMER, SPAWNED, SPAWN_FAILED, BEGIN, GIVE_UP)
 
 A = Action
 S = State
@@ -82,9 +85,9 @@ ALIVE = (S.UP, S.ENDING, S.LAST)  # with a process
 # TIMER, or the death of a process that LEAVE already gave up, is nobody's business.
 TABLE: dict[tuple[State, int], Row] = {
     # no process, none to come
-    (S.DOWN, ord("u")): ((A.WANT_UP, A.ANNOUNCE, A.SCHEDULE), S.WAIT),
+    (S.DOWN, ord("u")): ((A.AFRESH, A.WANT_UP, A.ANNOUNCE, A.SCHEDULE), S.WAIT),
     (S.DOWN, ord("d")): ((A.WANT_DOWN, A.ANNOUNCE), S.DOWN),
-    (S.DOWN, ord("o")): ((A.WANT_ONCE, A.ANNOUNCE, A.SCHEDULE), S.ONCE),
+    (S.DOWN, ord("o")): ((A.AFRESH, A.WANT_ONCE, A.ANNOUNCE, A.SCHEDULE), S.ONCE),
     (S.DOWN, ord("x")): ((A.ANNOUNCE, A.LEAVE), S.GONE),
     (S.DOWN, ord("p")): ((A.PAUSED, A.ANNOUNCE), S.DOWN),
     (S.DOWN, ord("c")): ((A.UNPAUSED, A.ANNOUNCE), S.DOWN),
@@ -98,9 +101,9 @@ TABLE: dict[tuple[State, int], Row] = {
     (S.DOWN, SPAWNED): ((A.ANNOUNCE,), S.ENDING),
     (S.DOWN, SPAWN_FAILED): ((), S.DOWN),
     # waits to start, and to be kept up
-    (S.WAIT, ord("u")): ((A.WANT_UP, A.ANNOUNCE, A.SCHEDULE), S.WAIT),
+    (S.WAIT, ord("u")): ((A.AFRESH, A.WANT_UP, A.ANNOUNCE, A.SCHEDULE), S.WAIT),
     (S.WAIT, ord("d")): ((A.WANT_DOWN, A.UNSCHEDULE, A.ANNOUNCE), S.DOWN),
-    (S.WAIT, ord("o")): ((A.WANT_ONCE, A.ANNOUNCE, A.SCHEDULE), S.ONCE),
+    (S.WAIT, ord("o")): ((A.AFRESH, A.WANT_ONCE, A.ANNOUNCE, A.SCHEDULE), S.ONCE),
     (S.WAIT, ord("x")): ((A.UNSCHEDULE, A.ANNOUNCE, A.LEAVE), S.GONE),
     (S.WAIT, ord("p")): ((A.PAUSED, A.ANNOUNCE), S.WAIT),
     (S.WAIT, ord("c")): ((A.UNPAUSED, A.ANNOUNCE), S.WAIT),
@@ -114,9 +117,9 @@ TABLE: dict[tuple[State, int], Row] = {
     (S.WAIT, SPAWNED): ((A.UNPAUSED, A.ANNOUNCE), S.UP),
     (S.WAIT, SPAWN_FAILED): ((A.ANNOUNCE, A.RETRY), S.WAIT),
     # waits to start once
-    (S.ONCE, ord("u")): ((A.WANT_UP, A.ANNOUNCE, A.SCHEDULE), S.WAIT),
+    (S.ONCE, ord("u")): ((A.AFRESH, A.WANT_UP, A.ANNOUNCE, A.SCHEDULE), S.WAIT),
     (S.ONCE, ord("d")): ((A.WANT_DOWN, A.UNSCHEDULE, A.ANNOUNCE), S.DOWN),
-    (S.ONCE, ord("o")): ((A.WANT_ONCE, A.ANNOUNCE, A.SCHEDULE), S.ONCE),
+    (S.ONCE, ord("o")): ((A.AFRESH, A.WANT_ONCE, A.ANNOUNCE, A.SCHEDULE), S.ONCE),
     (S.ONCE, ord("x")): ((A.UNSCHEDULE, A.ANNOUNCE, A.LEAVE), S.GONE),
     (S.ONCE, ord("p")): ((A.PAUSED, A.ANNOUNCE), S.ONCE),
     (S.ONCE, ord("c")): ((A.UNPAUSED, A.ANNOUNCE), S.ONCE),
@@ -184,11 +187,25 @@ TABLE: dict[tuple[State, int], Row] = {
     **{(state, ord("w")): ((A.WINCH,) * (state in ALIVE), state) for state in S},
     **{(state, ord("+")): ((A.TO_GROUP,), state) for state in S},
     **{(state, ord("=")): ((A.TO_PROCESS,), state) for state in S},
+    # it is taken, and begins by itself; unless something came before
+    **{(state, BEGIN): ((), state) for state in S},
+    (S.DOWN, BEGIN): ((A.WANT_UP, A.ANNOUNCE, A.SCHEDULE), S.WAIT),
+    # it is given up: as if `d` had come just before its death, or before it was taken
+    **{(state, GIVE_UP): ((), state) for state in S},
+    (S.DOWN, GIVE_UP): ((A.WANT_DOWN, A.ANNOUNCE), S.DOWN),
+    (S.UP, GIVE_UP): ((A.WANT_DOWN,), S.ENDING),
     # the end
     **{(S.GONE, event): ((), S.GONE) for event in EVENTS},
 }
 
-NAMES = {CHILD: "CHILD", TIMER: "TIMER", SPAWNED: "SPAWNED", SPAWN_FAILED: "SPAWN_FAILED"}
+NAMES = {
+    CHILD: "CHILD",
+    TIMER: "TIMER",
+    SPAWNED: "SPAWNED",
+    SPAWN_FAILED: "SPAWN_FAILED",
+    BEGIN: "BEGIN",
+    GIVE_UP: "GIVE_UP",
+}
 
 
 def step(state: State, event: int) -> Row:
@@ -196,7 +213,7 @@ def step(state: State, event: int) -> Row:
 
     Args:
         state: where the service is.
-        event: a control byte, or CHILD, TIMER, SPAWNED, SPAWN_FAILED.
+        event: a control byte, or CHILD and what follows it above.
 
     Returns:
         The actions, to be carried out in order, and the next state.

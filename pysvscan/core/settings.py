@@ -6,7 +6,8 @@ own reader; what has none is unknown, and an error. Not here: reading the file (
 
 import re
 
-from pysvscan.core import runsettings, script, stamp, words
+from pysvscan.core import restartsettings, runsettings, script, stamp, words
+from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
 from pysvscan.core.values import (
     SettingsError,
@@ -100,19 +101,30 @@ class Settings:
     Attributes:
         log: the table [log]; None: there is none, and `log/run` logs if there is one.
         run: the table [run]; None: there is none, and `run` gets what svscan was given.
+        restart: the table [restart]; None: there is none, and the service starts each second.
     """
 
-    __slots__ = ("log", "run")
+    __slots__ = ("log", "restart", "run")
 
-    def __init__(self, log: Log | None = None, run: Run | None = None) -> None:
+    def __init__(
+        self,
+        log: Log | None = None,
+        run: Run | None = None,
+        restart: Restart | None = None,
+    ) -> None:
         self.log = log
         self.run = run
+        self.restart = restart
+
+    def values(self) -> tuple[object, ...]:
+        """List what makes two of them equal."""
+        return tuple(getattr(self, name) for name in self.__slots__)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Settings) and (self.log, self.run) == (other.log, other.run)
+        return isinstance(other, Settings) and self.values() == other.values()
 
     def __hash__(self) -> int:
-        return hash((self.log, self.run))
+        return hash(self.values())
 
 
 def parse(table: dict[str, object], is_root: bool) -> Settings:
@@ -126,13 +138,14 @@ def parse(table: dict[str, object], is_root: bool) -> Settings:
         SettingsError: the first thing that is wrong.
     """
     for name in table:
-        if name not in ("log", "run"):
-            raise SettingsError(f"{show_key(name)}: unknown table; known are log, run")
-    log, run = table_of(table, "log"), table_of(table, "run")
-    return Settings(
-        None if log is None else parse_log(log, is_root),
-        None if run is None else runsettings.parse(run),
-    )
+        if name not in TABLES:
+            known = ", ".join(TABLES)
+            raise SettingsError(f"{show_key(name)}: unknown table; known are {known}")
+    found: dict[str, Any] = {}
+    for name, read in TABLES.items():
+        content = table_of(table, name)
+        found[name] = None if content is None else read(content, is_root)
+    return Settings(**found)
 
 
 def parse_log(table: dict[str, object], is_root: bool) -> Log:
@@ -242,4 +255,9 @@ LOG_KEYS: "dict[str, tuple[str, Callable[[str, object], object]]]" = {  # attrib
     "compress": ("compress", read_compress),
     "max_age": ("max_age_ns", read_age),
     "own": ("own", read_bool),
+}
+TABLES: "dict[str, Callable[[dict[str, object], bool], object]]" = {  # of Settings: reader
+    "log": parse_log,
+    "run": lambda table, _is_root: runsettings.parse(table),
+    "restart": lambda table, _is_root: restartsettings.parse(table),
 }

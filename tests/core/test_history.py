@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pysvscan.core import history
 from pysvscan.core.history import BYTES, KEPT, End, History, HistoryError
+from pysvscan.core.restart import Backoff
 
 SECOND = 10**9
 NOW_NS = 1_795_488_722_727_675_500
@@ -22,13 +23,16 @@ def histories(draw: st.DrawFn) -> History:
     for at_ns, message in draw(st.lists(st.tuples(MOMENTS, st.binary(max_size=500)), max_size=3)):
         made.failed(at_ns, message)
         made.next_ns = draw(MOMENTS)
+    where = draw(st.sampled_from([b"-", b"3f2b-77:4026531836"]))
+    made.backoff = Backoff(draw(MOMENTS), draw(MOMENTS), where)
     return made
 
 
 def fields(one: History) -> tuple[object, ...]:
     """List what a history holds."""
     ends = [(end.at_ns, end.ran_ns, end.wstatus) for end in one.ends]
-    return one.count, one.failures, one.failed_ns, one.next_ns, ends
+    backoff = (one.backoff.young, one.backoff.gave_up_ns, one.backoff.where)
+    return one.count, one.failures, one.failed_ns, one.next_ns, backoff, ends
 
 
 @given(histories())
@@ -60,13 +64,15 @@ def test_unpack_takes_any_bytes(end: bytes, size: int, one: History) -> None:
     [
         b"",
         b"\n",
-        b"pysvscan history 2\n0\n0 0 0\n",
+        b"pysvscan history 1\n0\n0 0 0\n",
+        history.HEAD + b"\n0\n0 0 0\n\n",
+        history.HEAD + b"\n0\n0 0 0\n1 x -\n",
         history.HEAD,
         history.HEAD + b"\n1\n",
         history.HEAD + b"\n-1\n0 0 0\n",
         history.HEAD + b"\n0\n0 0\n",
-        history.HEAD + b"\n0\n0 0 0\n\n1 2\n",
-        history.HEAD + b"\n0\n0 0 0\n\n1 2 x\n",
+        history.HEAD + b"\n0\n0 0 0\n0 0 -\n\n1 2\n",
+        history.HEAD + b"\n0\n0 0 0\n0 0 -\n\n1 2 x\n",
     ],
 )
 def test_unpack_refuses(data: bytes) -> None:
@@ -122,3 +128,36 @@ def test_describe_says_why_it_does_not_start(since_ns: int, is_up: bool, is_said
     assert one.describe(since_ns, is_up, NOW_NS) == [words[:-19]] * is_said
     one.ended(End(NOW_NS, 0, 0))
     assert one.describe(since_ns, is_up, NOW_NS) == ["end 1: exit 0 after 0 seconds, 0 seconds ago"]
+
+
+@pytest.mark.parametrize(
+    ("young", "gave_up_ns", "next_ns", "words"),
+    [
+        pytest.param(0, 0, 0, [], id="well"),
+        pytest.param(
+            3, 0, NOW_NS + 4 * SECOND, ["3 times in a row, next in 4 seconds"], id="waits"
+        ),
+        pytest.param(3, 0, NOW_NS, ["3 times in a row"], id="about to start"),
+    ],
+)
+def test_describe_says_why_it_waits(
+    young: int, gave_up_ns: int, next_ns: int, words: list[str]
+) -> None:
+    """How often it died young, and when it is tried again; nothing while it is up."""
+    one = History()
+    one.backoff, one.next_ns = Backoff(young, gave_up_ns), next_ns
+    assert one.describe(0, False, NOW_NS) == [f"restart: ended young {it}" for it in words]
+    assert one.describe(0, True, NOW_NS) == []
+
+
+def test_describe_says_that_it_is_given_up() -> None:
+    """Given up, and why it could not be started."""
+    one = History()
+    one.failed(NOW_NS - SECOND, b"no run")
+    one.backoff = Backoff(5, NOW_NS - SECOND)
+    assert one.describe(0, False, NOW_NS) == [
+        "start: no run, 1 seconds ago, 1 in a row",
+        "restart: given up after 5 in a row that ended young, 1 seconds ago",
+    ]
+    one.backoff = Backoff(5)
+    assert one.describe(0, False, NOW_NS)[1:] == []

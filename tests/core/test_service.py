@@ -21,12 +21,14 @@ states = st.sampled_from(State)
 
 
 def run(state: State, word: str) -> State:
-    """Feed letters; C, T, S, F stand for CHILD, TIMER, SPAWNED, SPAWN_FAILED."""
+    """Feed letters; C, T, S, F, B, G stand for CHILD, TIMER, and so on."""
     special = {
         "C": service.CHILD,
         "T": service.TIMER,
         "S": service.SPAWNED,
         "F": service.SPAWN_FAILED,
+        "B": service.BEGIN,
+        "G": service.GIVE_UP,
     }
     for letter in word:
         state = service.step(state, special.get(letter, ord(letter)))[1]
@@ -66,6 +68,13 @@ def test_step_ignores_other_bytes(state: State, byte: int) -> None:
         pytest.param(State.UP, "F", State.WAIT, id="no ./run: tried again"),
         pytest.param(State.ENDING, "F", State.DOWN, id="no ./run, not wanted: down"),
         pytest.param(State.LAST, "F", State.GONE, id="no ./run, x: gone"),
+        pytest.param(State.DOWN, "BTS", State.UP, id="it begins"),
+        pytest.param(State.UP, "BTS", State.UP, id="it was there already"),
+        pytest.param(State.UP, "GC", State.DOWN, id="given up at its death"),
+        pytest.param(State.UP, "GF", State.DOWN, id="given up, no ./run"),
+        pytest.param(State.DOWN, "G", State.DOWN, id="given up before we came"),
+        pytest.param(State.DOWN, "GuTS", State.UP, id="u starts what was given up"),
+        pytest.param(State.LAST, "GC", State.GONE, id="given up, and x"),
         pytest.param(State.UP, "pchaitkq12w+=", State.UP, id="signals change no state"),
     ],
 )
