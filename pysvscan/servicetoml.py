@@ -78,6 +78,11 @@ def parse(data: bytes) -> dict[str, object]:
     """
     if len(data) > MAX_BYTES:
         raise SettingsError(f"larger than {MAX_BYTES} bytes")
+    return parse_all(data)
+
+
+def parse_all(data: bytes) -> dict[str, object]:
+    """Parse TOML of any size."""
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as exc:

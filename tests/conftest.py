@@ -68,7 +68,7 @@ def build_wheel(directory: Path) -> Path:
     source = directory / "source"
     built = shutil.ignore_patterns("*.pyc", "*.so")
     shutil.copytree(ROOT / "pysvscan", source / "pysvscan", ignore=built)
-    for name in ("contrib/man", "contrib/completion"):
+    for name in ("contrib/man", "contrib/completion", "service.d"):
         shutil.copytree(ROOT / name, source / name)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)

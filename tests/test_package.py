@@ -21,6 +21,7 @@ from tests.oracle.runner import Result, environment, run
 CALLS = {
     "svc": ["-u", "."],
     "svok": ["."],
+    "svinstance": ["list"],
     "svstat": [".", "missing"],
     "tai64n": [],
     "tai64nlocal": [],

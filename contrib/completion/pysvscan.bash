@@ -38,6 +38,7 @@ _pysvscan_options() {
     svup) printf -- '-%s\n' l L ;;
     svstat) echo -l ;;
     svscan) echo --json ;;
+    svinstance) printf -- '%s\n' -d -l -t -w --plan ;;
     esac
 }
 
@@ -71,4 +72,4 @@ _pysvscan() {
     _pysvscan_complete "$command" "$2"
 }
 
-complete -F _pysvscan pysvscan svc svok svstat svup supervise svscan
+complete -F _pysvscan pysvscan svc svinstance svok svstat svup supervise svscan

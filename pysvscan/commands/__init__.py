@@ -15,6 +15,7 @@ NAMES = frozenset(
         "softlimit",
         "supervise",
         "svc",
+        "svinstance",
         "svok",
         "svscan",
         "svscanboot",
