@@ -19,6 +19,7 @@ from pysvscan.core.settings import Log
 from pysvscan.core.status import Status
 from pysvscan.files import Files
 from pysvscan.loggers import LoggerProcess, Where
+from pysvscan.predecessor import Predecessor
 from pysvscan.unread import unread
 
 if TYPE_CHECKING:
@@ -74,14 +75,22 @@ class EntryLog:
         with contextlib.ExitStack() as undo:
             undo.callback(self.files.close)
             refuse_foreign(self.directory, self.label)
-            if not self.files.is_wanted():
-                self.want, self.state = b"d", State.HELD
+            wanted = self.files.is_wanted()
             self.files.take()
+            self.resume(wanted)
             self.announce()
             self.files.open_ok()
             undo.pop_all()
         self.scan.loop.read(self.files.control, self.entry, self.obey)
         self.begin(self.settings)
+
+    def resume(self, wanted: bool) -> None:
+        """Be as the log was under a svscan that died, or else as the file `down` says."""
+        predecessor = Predecessor(self.files, self.scan.starter.kernel)
+        old = predecessor.status
+        predecessor.succeed()
+        self.want = old.want if old else b"u" if wanted else b"d"
+        self.state = logcontrol.resumed(self.want, old is not None and old.paused)
 
     def begin(self, settings: Log) -> None:
         """Have a logger process take the log."""
@@ -102,6 +111,10 @@ class EntryLog:
         if process:
             process.order(Kind.LEAVE, self)
             process.remove(self)
+
+    def note_leaving(self) -> None:
+        """Note an ordered stop, so that whoever comes next asks `down` what is wanted."""
+        self.files.leave()
 
     def close(self) -> None:
         """Let go of everything."""
@@ -278,6 +291,7 @@ class EntryLog:
         """Leave: the logger has let go of the pipe."""
         process, self.process = self.process, None
         self.pid, self.since_ns, self.want = 0, time.time_ns(), b"d"
+        self.note_leaving()
         self.announce()
         self.close()
         if process:
@@ -333,7 +347,7 @@ class EntryLog:
         """Say how we are in 18 bytes."""
         pid = self.pid if logcontrol.is_open(self.state) else 0
         paused = logcontrol.is_paused(self.state)
-        return status.pack(Status(self.since_ns, pid, paused, self.want))
+        return status.pack(Status(status.of_ours(self.since_ns), pid, paused, self.want))
 
     def announce(self) -> None:
         """Write the status; that it cannot be written is said once."""

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import stat
+from typing import NamedTuple
 
 from pysvscan.core import identity, status
 from pysvscan.core.identity import Identity
@@ -23,6 +24,20 @@ PAGE = 4096
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 BOTH = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class Recorded(NamedTuple):
+    """What `supervise/child` says.
+
+    Attributes:
+        process: who ran last.
+        author: the account on whose word this is; -1: it may be anybody's.
+        is_left: whether the supervisor was ordered to leave.
+    """
+
+    process: Identity
+    author: int
+    is_left: bool
 
 
 class Files:
@@ -179,11 +194,18 @@ class Files:
             os.close(fd)
         os.rename(new, b"supervise/child", src_dir_fd=here, dst_dir_fd=here)
 
-    def recorded(self) -> tuple[Identity, int] | None:
-        """Read who ran last; None if nobody did, or if it cannot be made out.
+    def leave(self) -> None:
+        """Record, in place, that we were ordered to leave: whoever comes next asks `down`."""
+        with contextlib.suppress(OSError):
+            fd = os.open(b"supervise/child", BOTH, dir_fd=self.directory)
+            try:
+                check(fd)
+                os.pwrite(fd, identity.leave(os.read(fd, identity.BYTES)), 0)
+            finally:
+                os.close(fd)
 
-        Returns:
-            The process, and the account on whose word this is; -1: it may be anybody's.
+    def recorded(self) -> Recorded | None:
+        """Read who ran last; None if nobody did, or if it cannot be made out.
 
         Raises:
             OSError: it cannot be read, and may name a process that lives.
@@ -191,7 +213,8 @@ class Files:
         try:
             fd = os.open(b"supervise/child", READ, dir_fd=self.directory)
             try:
-                return identity.unpack(os.read(fd, identity.BYTES)), author(fd)
+                data = os.read(fd, identity.BYTES)
+                return Recorded(identity.unpack(data), author(fd), identity.is_left(data))
             finally:
                 os.close(fd)
         except (FileNotFoundError, identity.IdentityError):

@@ -32,11 +32,12 @@ def start_ticks(pid: int) -> int:
 
 
 class Kernel:
-    """What is the same for all processes: boot, namespace, and whether pidfds have inodes."""
+    """What is the same for all: boot, namespace, whether pidfds have inodes; and our start."""
 
     def __init__(self) -> None:
         self.boot = boot_id()
         self.namespace = pid_namespace()
+        self.ticks = start_ticks(os.getpid())
         self.has_pidfs = has_pidfs()
 
     def identify(self, pid: int) -> Identity:

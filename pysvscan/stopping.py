@@ -43,6 +43,8 @@ class Stopping:
     def end_main(self, entry: Entry) -> None:
         """Stop a service; one that is set aside is taken up again for this."""
         entry.cancel()
+        for part in entry.parts():
+            part.note_leaving()
         if entry.is_aside():
             entry.take_main()
             entry.take_log()

@@ -23,6 +23,7 @@ from pysvscan.files import Files
 from pysvscan.historyfile import HistoryFile
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import Pidfd, is_dead
+from pysvscan.predecessor import Predecessor
 from pysvscan.starter import Starter
 from pysvscan.strerr import Fatal, name
 from pysvscan.waiting import Streams, Waiting
@@ -119,7 +120,9 @@ class Supervise:
             self.want = b"u" if self.files.is_wanted() else b"d"
             self.files.take()
             self.history.load()
-            self.adopt()
+            predecessor = Predecessor(self.files, self.starter.kernel)
+            self.adopt(predecessor.status)
+            self.succeed(predecessor)
             self.restore_backoff()
             self.announce()
             self.files.open_ok()
@@ -129,10 +132,22 @@ class Supervise:
             self.loop.read(self.pidfd, self.owner, self.adopted_died)
 
     def begin(self) -> None:
-        """Start the service, if it is wanted and not running already."""
-        if self.state is State.DOWN and self.want == b"u":
+        """Start the service, if it is wanted and not running already.
+
+        One that was wanted once is, if a predecessor tried in vain to start it.
+        """
+        if self.state is not State.DOWN:
+            return
+        if self.want == b"u":
             is_given_up = self.backoff.gave_up_ns and self.backoff.is_enough(self.restart)
             self.feed(service.GIVE_UP if is_given_up else service.BEGIN)
+        elif self.want == b"\0" and self.history.history.failures:
+            self.feed(ord("o"))
+
+    def note_leaving(self) -> None:
+        """Note an order to leave, so that whoever comes next asks `down` what is wanted."""
+        if not self.is_gone():
+            self.files.leave()
 
     def is_gone(self) -> bool:
         """Say whether `x` is done: nothing is held any more."""
@@ -189,13 +204,16 @@ class Supervise:
         os.close(self.pidfd)
         self.pidfd = -1
 
-    # a process that was there before us
+    # what was there before us
 
-    def adopt(self) -> None:
-        """Take over the recorded process if it is alive, with what its status says of it.
+    def adopt(self, old: Status | None) -> None:
+        """Take over the recorded process if it is alive, with what a predecessor said of it.
 
         Where the process is newer than the status, our predecessor was killed in between: then
         the status is only right about what was wanted.
+
+        Args:
+            old: the status of a predecessor that died, or None.
 
         Raises:
             Fatal: whether it lives cannot be found out; a second copy is never started.
@@ -204,16 +222,21 @@ class Supervise:
             self.pid, self.pidfd = self.find()
         except OSError as exc:
             raise Fatal(f"unable to look for the process of {name(self.label)}") from exc
-        if not self.pid:
-            return
-        old = self.files.read_status()
-        if old and old.want in WANTS.values():
+        if old:
             self.want = old.want
         if old and old.pid == self.pid:
             self.since_ns, self.paused = old.since_ns, old.paused
-        self.state = service.adopted(self.want)
-        age_ns = max(0, time.time_ns() - self.since_ns)
-        self.last_start_ns = time.monotonic_ns() - age_ns
+        if self.pid:
+            self.state = service.adopted(self.want)
+            age_ns = max(0, time.time_ns() - self.since_ns)
+            self.last_start_ns = time.monotonic_ns() - age_ns
+
+    def succeed(self, predecessor: Predecessor) -> None:
+        """Record that we supervise; and the end of a process that nobody has seen."""
+        predecessor.succeed(self.pid, self.pidfd)
+        old, recorded = predecessor.status, predecessor.recorded
+        if old and recorded and not self.pid and old.pid == recorded.pid != 0:
+            self.history.ended(old.since_ns, None)
 
     def restore_backoff(self) -> None:
         """Wait as long as our predecessor would have; wherever the clock is now, no longer."""
@@ -239,10 +262,10 @@ class Supervise:
                 whoever may write there shall not have us signal a process that he may not.
         """
         record = self.files.recorded()
-        held = hold(record[0].pid) if record else None
+        held = hold(record.process.pid) if record else None
         if not record or not held:
             return 0, -1
-        recorded, author = record
+        recorded, author, _ = record
         with contextlib.ExitStack() as undo:
             undo.callback(os.close, held.fd)
             found = self.files.own(self.starter.kernel.identify_held(recorded.pid, held.fd))
@@ -312,6 +335,8 @@ class Supervise:
     def feed(self, event: int) -> None:
         """Let an event happen, and what follows from it; then write the status once."""
         before = self.state
+        if event == ord("x"):
+            self.note_leaving()
         events = [event]
         while events:
             actions, self.state = service.step(self.state, events.pop(0))
@@ -461,7 +486,8 @@ class Supervise:
 
     def pack_status(self) -> bytes:
         """Say how we are in 18 bytes."""
-        return status.pack(Status(self.since_ns, self.pid, self.paused, self.want))
+        since_ns = status.of_ours(self.since_ns)
+        return status.pack(Status(since_ns, self.pid, self.paused, self.want))
 
     def announce(self) -> None:
         """Write the status; that it cannot be written is said once."""

@@ -175,6 +175,7 @@ def test_supervise_runs_nothing_that_it_could_not_record(host: Host, path: Path)
     """No record, no service: the process is cancelled and waited for, and it is tried again."""
     service = host.supervise(path)
     service.open()
+    (path / "supervise/child").unlink()
     (path / "supervise/child").mkdir()
     service.begin()
     assert host.said == ["supervise: warning: unable to write a/supervise/child: is a directory"]

@@ -113,6 +113,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scan]:
             assert len(alive(path / place)) <= 1
         shutil.rmtree(armed)
         armed.mkdir()
+        for place in (place for place, how in PLACES.items() if how == "d"):
+            wait_until(lambda place=place: is_supervised(path / place))
+            command(path / place, b"u")
         for place in PLACES:
             wait_until(lambda place=place: is_one(path / place))
         yield found

@@ -4,9 +4,13 @@
 used again; together with boot, pid namespace, start time and the inode of its pidfd (Linux 6.9,
 never used twice) it is one process. Device and inode of `supervise/lock` tie it to this very
 directory: a copy of the directory must not claim the original's process.
+
+Where no process ran yet, the record says only by whom the directory is supervised: pid 0. A last
+word is added when the supervisor is ordered to leave; it is missing where the supervisor died.
 """
 
 BYTES = 160  # fixed, so that writing it anew needs no new disk block
+LEFT = b"left"
 
 
 class IdentityError(ValueError):
@@ -20,8 +24,8 @@ class Identity:
         boot: the kernel's boot id, 36 characters.
         namespace: inode of the pid namespace.
         device, inode: of the service's `supervise/lock`.
-        pid: as seen in that namespace.
-        ticks: its start, field 22 of /proc/PID/stat.
+        pid: as seen in that namespace; 0: no process ran.
+        ticks: its start (the supervisor's, for pid 0), field 22 of /proc/PID/stat.
         pidfd: inode of its pidfd, 0 where the kernel has none of its own for each process.
     """
 
@@ -53,13 +57,40 @@ def unpack(data: bytes) -> Identity:
     """Decode a record.
 
     Raises:
-        IdentityError: not seven words, or not numbers where numbers belong.
+        IdentityError: not seven words and perhaps LEFT, or not numbers where numbers belong.
     """
     words = data[:BYTES].split()
+    if is_left(data):
+        words.pop()
     if len(words) != 7 or not all(word.isdigit() for word in words[1:]):
         raise IdentityError("no record of a process")
     namespace, device, inode, pid, ticks, pidfd = (int(word) for word in words[1:])
     return Identity(words[0], namespace, device, inode, pid, ticks, pidfd)
+
+
+def leave(data: bytes) -> bytes:
+    """Add to a record that the supervisor was ordered to leave."""
+    words = data[:BYTES].rstrip()
+    return data[:BYTES] if is_left(data) else (words + b" " + LEFT).ljust(BYTES - 1) + b"\n"
+
+
+def is_left(data: bytes) -> bool:
+    """Say whether the supervisor of a record was ordered to leave."""
+    return data[:BYTES].split()[-1:] == [LEFT]
+
+
+def is_heir(recorded: Identity, ours: Identity, eldest_ticks: int) -> bool:
+    """Say whether a record is of this boot, pid namespace and directory, whoever it names.
+
+    Args:
+        recorded: what the last supervisor wrote.
+        ours: what we would write.
+        eldest_ticks: the start of the namespace's first process: an older record is of another
+            namespace, whose number was used again. -1: that process is hidden from us.
+    """
+    if recorded.boot != ours.boot or recorded.numbers()[:3] != ours.numbers()[:3]:
+        return False
+    return recorded.ticks >= eldest_ticks
 
 
 def is_same(recorded: Identity, found: Identity) -> bool:

@@ -58,6 +58,39 @@ def test_is_same_knows_itself(value: Identity) -> None:
     assert identity.is_same(value, identity.unpack(identity.pack(value)))
 
 
+@given(identities)
+def test_leave_adds_a_word_once(value: Identity) -> None:
+    """The process in the record stays the same, however often its supervisor is told to leave."""
+    data = identity.pack(value)
+    once = identity.leave(data)
+    assert (identity.is_left(data), identity.is_left(once)) == (False, True)
+    assert len(once) == identity.BYTES
+    assert identity.leave(once).rstrip() == once.rstrip()
+    assert fields(identity.unpack(once)) == fields(value)
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "eldest", "heir"),
+    [
+        ("boot", b"", 0, False),
+        ("namespace", 9, 0, False),
+        ("device", 9, 0, False),
+        ("inode", 9, 0, False),
+        ("pid", 9, 0, True),
+        ("ticks", 5, 5, True),
+        ("ticks", 4, 5, False),
+        ("ticks", 0, -1, True),
+    ],
+)
+def test_is_heir_wants_the_same_place_and_time(
+    field: str, change: bytes | int, eldest: int, heir: bool
+) -> None:
+    """Boot, namespace and lock agree, and the record is no older than the namespace."""
+    recorded, ours = (Identity(BOOT, 1, 2, 3, 4, 5, 6) for _ in range(2))
+    setattr(recorded, field, change)
+    assert identity.is_heir(recorded, ours, eldest) is heir
+
+
 @given(identities, st.sampled_from(["namespace", "device", "inode", "pid", "ticks"]))
 def test_is_same_wants_all_to_agree(value: Identity, field: str) -> None:
     """One number that differs makes a stranger."""

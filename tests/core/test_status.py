@@ -122,3 +122,12 @@ def test_describe_says_each_state(
 def test_describe_counts_whole_seconds(since_ns: int, now_ns: int, seconds: int) -> None:
     """Seconds are those of the two clocks' second hands; never less than 0."""
     assert Status(since_ns, 0, False, b"d").describe(False, now_ns) == f"down {seconds} seconds"
+
+
+@given(st.integers(0, 2**62))
+def test_of_ours_is_never_taken_for_a_stamp_of_c(since_ns: int) -> None:
+    """C's record is C's; ours never is, and no more than 1 ns off."""
+    ours = status.of_ours(since_ns)
+    assert not status.is_from_c(ours)
+    assert since_ns - ours in (0, 1)
+    assert status.is_from_c(NOW_NS)

@@ -1,0 +1,250 @@
+"""What is wanted of a service whose supervisor is gone: by death, by order, or with the machine."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pysvscan import historyfile, predecessor
+from pysvscan.core import history, identity
+from pysvscan.core.identity import Identity
+from pysvscan.core.service import State
+from pysvscan.supervise import Supervise
+from tests import logs, scan
+from tests.hosted import Host, hosting
+from tests.scan import Scan, command, is_alive, is_supervised, pid, scanning, service, wait_up
+from tests.wait import wait_until
+
+C_SUPERVISE = "/usr/bin/supervise"
+RUN = "echo $$ >>starts\nexec sleep 1000"
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """Give a host."""
+    with hosting() as made:
+        yield made
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Give a service directory."""
+    return service(tmp_path / "a", RUN)
+
+
+def say(where: Path) -> bytes:
+    """Give the wanted state in the status."""
+    found = scan.status(where)
+    return found.want if found else b""
+
+
+def down(host: Host, path: Path) -> Supervise:
+    """Have a service that was commanded down, its supervisor dead."""
+    first = host.begin(path)
+    host.until(lambda: first.pid)
+    first.feed(ord("d"))
+    host.until(lambda: not first.pid)
+    first.close()
+    return first
+
+
+def rewrite(path: Path, change: Callable[[Identity], None]) -> None:
+    """Change the record."""
+    found = identity.unpack((path / "supervise/child").read_bytes())
+    change(found)
+    (path / "supervise/child").write_bytes(identity.pack(found))
+
+
+def test_wanted_down_stays_down_after_a_death(host: Host, path: Path) -> None:
+    """And since when it is down is what it was."""
+    down(host, path)
+    before = (path / "supervise/status").read_bytes()
+    second = host.begin(path)
+    assert (second.state, second.want) == (State.DOWN, b"d")
+    assert (path / "supervise/status").read_bytes() == before
+
+
+def test_wanted_up_is_started_after_a_death(host: Host, path: Path) -> None:
+    """A service with a file `down` that was commanded up, and whose process died with svscan."""
+    (path / "down").touch()
+    first = host.begin(path)
+    first.feed(ord("u"))
+    number = host.until(lambda: first.pid)
+    first.close()
+    os.kill(number, signal.SIGKILL)
+    wait_until(lambda: not is_alive(number))
+    second = host.begin(path)
+    assert host.until(lambda: second.pid) != number
+    assert second.want == b"u"
+
+
+def test_wanted_before_any_start_counts(host: Host, path: Path) -> None:
+    """No process has to have run: what its supervisor knew is enough."""
+    (path / "down").touch()
+    host.begin(path).close()
+    (path / "down").unlink()
+    assert host.begin(path).want == b"d"
+
+
+def test_end_that_nobody_saw_is_in_the_history(host: Host, path: Path) -> None:
+    """Its exit status is unknown; a second look adds nothing."""
+    first = host.begin(path)
+    number = host.until(lambda: first.pid)
+    first.feed(ord("o"))
+    first.close()
+    os.kill(number, signal.SIGKILL)
+    wait_until(lambda: not is_alive(number))
+    for _ in range(2):
+        last = host.begin(path)
+        assert (last.state, last.want) == (State.DOWN, b"\0")
+        last.close()
+    found = history.unpack(historyfile.read(last.directory))
+    assert [(end.wstatus, found.count) for end in found.ends] == [(None, 1)]
+
+
+def test_once_that_could_not_be_started_is_tried_again(host: Host, path: Path) -> None:
+    """One that had its start is not started again, one that had none is."""
+    (path / "down").touch()
+    (path / "run").rename(path / "later")
+    first = host.begin(path)
+    first.feed(ord("o"))
+    host.until(lambda: first.failures)
+    first.close()
+    (path / "later").rename(path / "run")
+    second = host.begin(path)
+    assert host.until(lambda: second.pid)
+    assert second.want == b"\0"
+
+
+Spoil = Callable[[Host, Path], None]
+
+
+def by_order(host: Host, path: Path) -> None:
+    """It had been ordered to leave, and was killed before it could."""
+    first = host.begin(path)
+    host.until(lambda: first.pid)
+    for byte in b"ox":
+        first.feed(byte)
+    first.close()
+
+
+def by_c(host: Host, path: Path) -> None:
+    """C's supervise was there since, and left in order."""
+    if not os.access(C_SUPERVISE, os.X_OK):
+        pytest.skip("no C supervise")
+    down(host, path)
+    with subprocess.Popen([C_SUPERVISE, path.name], cwd=path.parent):
+        wait_until(lambda: is_supervised(path))
+        command(path, b"dx")
+
+
+def by_copy(host: Host, path: Path) -> None:
+    """It supervised the directory that this is a copy of."""
+    down(host, path)
+    path.rename(path.with_name("original"))
+    fifos = shutil.ignore_patterns("ok", "control")
+    shutil.copytree(path.with_name("original"), path, ignore=fifos)
+
+
+def by(change: Callable[[Identity], None]) -> Spoil:
+    """It was of another boot, or another container."""
+
+    def spoil(host: Host, path: Path) -> None:
+        down(host, path)
+        rewrite(path, change)
+
+    return spoil
+
+
+OTHERS: dict[str, Spoil] = {
+    "ordered": by_order,
+    "c": by_c,
+    "copy": by_copy,
+    "boot": by(lambda found: setattr(found, "boot", b"0" * 36)),
+    "namespace": by(lambda found: setattr(found, "namespace", 1)),
+    "older than PID 1": by(lambda found: setattr(found, "ticks", 0)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_file_down_decides_after_any_other_end(
+    host: Host, path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was wanted before is forgotten, as by C; but a process that lives is taken over."""
+    monkeypatch.setattr(predecessor, "start_ticks", lambda _: 1)
+    OTHERS[name](host, path)
+    second = host.begin(path)
+    assert (second.want, bool(second.pid)) == (b"u", True)
+    second.close()
+    assert host.begin(path).want == b"u"
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"x" * 17, b"\xff" * 18], ids=len)
+def test_the_file_down_decides_where_the_status_says_nothing(
+    host: Host, path: Path, rubbish: bytes
+) -> None:
+    """A status that cannot be read is nothing said."""
+    down(host, path)
+    (path / "supervise/status").write_bytes(rubbish)
+    assert host.begin(path).want == b"u"
+
+
+# a whole svscan
+
+
+def down_log(path: Path) -> bytes:
+    """Give what is wanted of the built-in log, once svscan has it."""
+    wait_until(lambda: is_supervised(path / "log"))
+    return say(path / "log")
+
+
+@pytest.mark.slow
+def test_commands_outlive_a_svscan_that_was_killed_but_no_order_to_stop(tmp_path: Path) -> None:
+    """`svc -d`, KILL: stays down; TERM: up again; KILL in the middle of a stop: the same.
+
+    So it is with a built-in log that was told to read no more.
+    """
+    path = tmp_path / "service"
+    logged = service(path / "logged")
+    (logged / "service.toml").write_text(logs.settings("./main"))
+    stubborn = service(path / "stubborn", "trap '' TERM\nwhile :; do sleep 1; done")
+    with scanning(path, "x", "up") as running:
+        wait_up(logged / "log")
+        numbers = running.pids("up", "logged", "stubborn")
+        command(path / "x", b"d")
+        command(logged / "log", b"d")
+        wait_until(lambda: not pid(path / "x") and say(path / "x") == b"d" == say(logged / "log"))
+
+        again(running)
+        assert running.pids("up", "logged", "stubborn") == numbers
+        assert (pid(path / "x"), say(path / "x"), down_log(logged)) == (0, b"d", b"d")
+
+        running.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not is_supervised(path / "up"))
+        again(running)
+        assert wait_up(path / "stubborn") == numbers[2]
+        running.pids("x", "up", "logged")
+        assert (down_log(logged), say(stubborn)) == (b"u", b"u")
+
+        command(path / "x", b"d")
+        wait_until(lambda: not pid(path / "x"))
+        command(stubborn, b"k")
+        wait_up(stubborn, but=numbers[2])
+        running.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not is_supervised(path / "x"))
+        command(stubborn, b"k")
+        running.wait_end()
+        running.start()
+        running.pids("x", "up", "logged", "stubborn")
+
+
+def again(running: Scan) -> None:
+    """Kill svscan, and have another that has looked at everything."""
+    running.process.kill()
+    running.process.wait()
+    running.start()
+    running.look()
