@@ -1,27 +1,65 @@
-"""What `svstat -l` says of a service: more than C's words, and what is in supervise/history."""
+"""What `svstat -l` says of a service: C's line, and below it what C has no words for."""
 
-import os
 from time import time_ns
 
-from pysvscan.core import history, status
+from pysvscan.core import history, tai
+from pysvscan.facts import Facts, Processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysvscan.logfacts import LogFacts
+    from pysvscan.proc import Usage
+
+KB = 1000
 
 
-def describe(data: bytes | None, normally_up: bool) -> list[str]:
-    """Describe a service, its past, and the log process that daemontools-encore keeps beside it."""
-    if data is None:
-        return [": supervise not running", *past(0, is_up=False)]
-    record, log = status.unpack(data), status.unpack_log(data)
-    lines = [f": {record.describe(normally_up, time_ns())}{record.elaborate()}"]
-    if log:
-        lines.append(f" log: {log.describe(True, time_ns())}{log.elaborate()}")
-    return lines + past(record.since_ns, record.pid != 0)
+class Detail:
+    """Describes services; what all have in common is looked at once."""
+
+    def __init__(self) -> None:
+        self.processes = Processes()
+
+    def describe(self, data: bytes | None, normally_up: bool) -> list[str]:
+        """Describe the service of the current directory."""
+        facts, now_ns = Facts(data, normally_up, self.processes), time_ns()
+        lines = state(facts, now_ns)
+        if facts.history:
+            since_ns, is_up = (facts.status.since_ns, facts.status.pid) if facts.status else (0, 0)
+            lines += [f" {it}" for it in facts.history.describe(since_ns, is_up != 0, now_ns)]
+        if facts.usage:
+            lines.append(f" uses: {usage(facts.usage)}")
+        if facts.log:
+            lines.append(f" logged: {logged(facts.log, now_ns)}")
+        return lines
 
 
-def past(since_ns: int, is_up: bool) -> list[str]:
-    """Say what the service of the current directory went through, if anybody wrote that down."""
-    try:
-        fd = os.open(b"supervise/history", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        written = history.unpack(os.read(fd, history.BYTES))
-    except (OSError, history.HistoryError):
-        return []
-    return [f" {line}" for line in written.describe(since_ns, is_up, time_ns())]
+def state(facts: Facts, now_ns: int) -> list[str]:
+    """Say whether it is up, and the log process that daemontools-encore keeps beside it."""
+    if facts.status is None:
+        return [": supervise not running"]
+    words = facts.status.describe(facts.normally_up, now_ns) + facts.status.elaborate()
+    lines = [f": {words}"]
+    if log := facts.log_status:
+        lines.append(f" log: {log.describe(True, now_ns)}{log.elaborate()}")
+    return lines
+
+
+def usage(it: "Usage") -> str:
+    """Say what its processes use."""
+    shown = f"{it.processes} processes, {it.cpu_ns // tai.SECOND_NS} seconds of CPU"
+    shown += f", {it.memory_bytes // KB} kB"
+    return shown + ("" if it.descriptors is None else f", {it.descriptors} descriptors")
+
+
+def logged(it: "LogFacts", now_ns: int) -> str:
+    """Say what its log has."""
+    words = []
+    if counts := it.counts:
+        words.append(f"{counts.lines_kept} of {counts.lines_in} lines kept")
+        words += [f"{counts.lines_lost} lines lost"] * (counts.lines_lost > 0)
+        words += [f"{counts.retries} retries"] * (counts.retries > 0)
+    if it.directories:
+        words.append(f"{it.disk_bytes // KB} kB on disk")
+    if it.oldest_ns is not None:
+        words.append(f"oldest {history.ago(it.oldest_ns, now_ns)}")
+    return ", ".join(words)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pysvscan import detail
 from pysvscan.commands import svstat
 from pysvscan.core import history
 from pysvscan.core.history import BYTES, History
+from pysvscan.detail import Detail
 from pysvscan.historyfile import HistoryFile
 from tests import scan
 from tests.hosted import Host, age, hosting
@@ -35,7 +35,7 @@ def said(path: Path) -> list[str]:
     """List what svstat -l says of a service, times left out."""
     start = os.open(b".", os.O_RDONLY)
     try:
-        lines = svstat.look(os.fsencode(path), detail.describe)
+        lines = svstat.look(os.fsencode(path), Detail().describe)
     finally:
         os.fchdir(start)
         os.close(start)

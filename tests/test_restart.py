@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pysvscan import detail
 from pysvscan.commands import svstat
 from pysvscan.core import history, restart
 from pysvscan.core.restartsettings import Restart
 from pysvscan.core.service import State
+from pysvscan.detail import Detail
 from pysvscan.supervise import Supervise
 from tests import scan
 from tests.hosted import Host, hosting
@@ -65,7 +65,7 @@ def said(path: Path) -> list[str]:
     """List what svstat -l says."""
     start = os.open(b".", os.O_RDONLY)
     try:
-        return svstat.look(os.fsencode(path), detail.describe)
+        return svstat.look(os.fsencode(path), Detail().describe)
     finally:
         os.fchdir(start)
         os.close(start)

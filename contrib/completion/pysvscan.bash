@@ -36,7 +36,7 @@ _pysvscan_options() {
     case $1 in
     svc) printf -- '-%s\n' u d o p c h a i t k x q 1 2 w + = ;;
     svup) printf -- '-%s\n' l L ;;
-    svstat) echo -l ;;
+    svstat) printf '%s\n' -l --json ;;
     svscan) echo --json ;;
     svinstance) printf -- '%s\n' -d -l -t -w --plan ;;
     esac

@@ -1,7 +1,7 @@
-"""svstat [-l] DIR…: how services are. Source: daemontools 0.76 svstat.c doit().
+"""svstat [-l|--json] DIR…: how services are. Source: daemontools 0.76 svstat.c doit().
 
-`-l`, an option only as the whole first word, adds what C has no words for. Without it, and for all
-other words, each line is C's.
+`-l` and `--json`, options only as the whole first word, add what C has no words for. Without them,
+and for all other words, each line is C's.
 """
 
 import errno
@@ -13,32 +13,45 @@ from pysvscan.core import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
 
     from pysvscan.pathexec import Chain
+
+    Found = TypeVar("Found")
 
 
 def main(argv: list[bytes], _chain: "Chain") -> int:
     """Print a line for each directory, be it that it cannot be read; exit 0."""
     describe, directories = in_short, argv[1:]
     if directories[:1] == [b"-l"]:
-        from pysvscan.detail import describe
+        from pysvscan.detail import Detail
 
-        directories = directories[1:]
+        describe, directories = Detail().describe, directories[1:]
+    if directories[:1] == [b"--json"] and directories == argv[1:]:
+        from pysvscan.asjson import Objects, dump
+
+        objects = Objects(look)
+        strerr.write(dump(list(each(directories[1:], objects.of))), fd=1)
+        return 0
+    for lines in each(directories, lambda directory: (directory, look(directory, describe))):
+        name, words = lines
+        strerr.write(b"".join(name + os.fsencode(line) + b"\n" for line in words), fd=1)
+    return 0
+
+
+def each(directories: list[bytes], at: "Callable[[bytes], Found]") -> "Iterator[Found]":
+    """Call for each directory, from where we are: each time we come back."""
     try:
         start = os.open(b".", os.O_RDONLY | os.O_NONBLOCK)
     except OSError as exc:
         raise strerr.Fatal("unable to open current directory") from exc
     for directory in directories:
-        lines = b"".join(
-            directory + os.fsencode(line) + b"\n" for line in look(directory, describe)
-        )
-        strerr.write(lines, fd=1)
+        yield at(directory)
         try:
             os.fchdir(start)
         except OSError as exc:
             raise strerr.Fatal("unable to set directory") from exc
-    return 0
 
 
 def look(directory: bytes, describe: "Callable[[bytes | None, bool], list[str]]") -> list[str]:

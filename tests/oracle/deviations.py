@@ -262,7 +262,7 @@ DEVIATIONS = (
     ),
     Deviation(
         name="svstat-long",
-        what="a first word -l asks for more than C's words; C takes it for a directory",
+        what="a first word -l or --json asks for more than C's words; C takes it for a directory",
         why="what 18 bytes do not hold had no place in the line that scripts read",
         source="svstat.c main(): no options",
     ),
