@@ -3,7 +3,7 @@
  * The child shares our memory until it executes, and waits on a word in it, while we go on. It has a
  * stack of its own, all signals blocked and descriptors 0 to 2, and does nothing but system calls, by
  * itself: the C library's would write our errno. Our death kills it (PDEATHSIG) until the very moment
- * before it executes.
+ * before it executes, or becomes another account: then it goes on, recorded, as after the exec.
  *
  * Linux 5.9: close_range. Source: clone(2), prctl(2), futex(2).
  */
@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -64,13 +65,27 @@ static inline long call(long number, long a, long b, long c, long d)
 enum { SIGNALS = 64, STACK = 4096, PATH = 48 };
 enum { WAIT, GO, AWAY };
 enum { STDIN, STDOUT, STDERR, STREAMS };
+enum { EXECUTE, NICE, SETGID, SETUID, CHDIR }; /* what may fail; direct.py has the words */
+enum { LIMITS = 32, AS_IS = -1, NO_NICE = 100 };
 
-/* What every service is given: signals as the kernel's sets, bit 0 is signal 1. */
+struct limit {
+    uint64_t which, soft;
+};
+
+/* What a service is given: signals as the kernel's sets, bit 0 is signal 1; then what [run] asks
+ * for, of which the account comes before the directory, as an account must not get where it may
+ * not go, and before the limits, as a limit on processes is for the account. */
 struct given {
     PyObject *environment; /* tuple of bytes, alive as long as `words` points into them */
     char **words;
     uint64_t mask, defaults;
     uint64_t descriptors[2]; /* the limit, soft and hard */
+    PyObject *names;         /* likewise for `directory` and `path` */
+    char *directory, *path;  /* where ./run begins, 0: in the service directory; ./run from there */
+    long long uid, gid;      /* AS_IS: our own */
+    int session, umask, nice;
+    struct limit limits[LIMITS];
+    size_t count;
 };
 
 /* A process, from the moment that it waits. The stack goes as soon as it has left our memory; this
@@ -79,6 +94,7 @@ struct process {
     int is_here; /* cleared by the kernel when the child executed or died: then the stack is free */
     int word;    /* WAIT until it is told */
     int error;   /* why ./run could not be executed */
+    int step;    /* what it was that failed */
     int parent, directory, streams[STREAMS];
     int is_dropped; /* nobody will ask any more */
     const struct given *given;
@@ -174,23 +190,64 @@ static void wait_for_word(struct process *process)
     if (process->word == AWAY) leave(0);
 }
 
+/* From here on our memory is one with that of another account's process. The kernel makes it
+ * undumpable at the first change: so whoever has the account can neither trace this process nor
+ * see its memory, and, our word being the last, have it dumped on any kernel. */
+static void become_account(struct process *process, const struct given *given)
+{
+    const uint32_t group = (uint32_t)given->gid;
+    process->step = SETGID;
+    check(process, CALL(SYS_setgroups, 1, &group, 0, 0));
+    check(process, CALL(SYS_setgid, group, 0, 0, 0));
+    process->step = SETUID;
+    check(process, CALL(SYS_setuid, given->uid, 0, 0, 0));
+    check(process, CALL(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0));
+}
+
+/* Do what [run] asks for, in its order. */
+static void arrange(struct process *process, const struct given *given)
+{
+    if (given->session) CALL(SYS_setsid, 0, 0, 0, 0); /* cannot fail: no group has this name */
+    if (given->umask != AS_IS) CALL(SYS_umask, given->umask, 0, 0, 0);
+    process->step = NICE;
+    if (given->nice != NO_NICE) check(process, CALL(SYS_setpriority, PRIO_PROCESS, 0, given->nice, 0));
+    if (given->uid != AS_IS) become_account(process, given);
+    process->step = CHDIR;
+    if (given->directory) check(process, CALL(SYS_chdir, given->directory, 0, 0, 0));
+    process->step = EXECUTE;
+}
+
+/* Set the soft limits, none above its hard one. */
+static void set_limits(struct process *process, const struct given *given)
+{
+    uint64_t pair[2]; /* soft and hard */
+    size_t i;
+    check(process, CALL(SYS_prlimit64, 0, RLIMIT_NOFILE, given->descriptors, 0));
+    for (i = 0; i < given->count; ++i) {
+        check(process, CALL(SYS_prlimit64, 0, given->limits[i].which, 0, pair));
+        pair[0] = given->limits[i].soft < pair[1] ? given->limits[i].soft : pair[1];
+        check(process, CALL(SYS_prlimit64, 0, given->limits[i].which, pair, 0));
+    }
+}
+
 static int become_run(void *argument)
 {
     struct process *process = argument;
     const struct given *given = process->given;
     char path[PATH];
-    char *const words[] = {"./run", 0};
+    char *const words[] = {given->path, 0};
 
     wait_for_word(process);
     open_stream(process, STDIN, O_RDONLY);
     open_stream(process, STDOUT, O_RDWR);
     open_stream(process, STDERR, O_RDWR);
     check(process, CALL(SYS_chdir, name(path, process, process->directory), 0, 0, 0));
-    check(process, CALL(SYS_prlimit64, 0, RLIMIT_NOFILE, given->descriptors, 0));
+    arrange(process, given);
+    set_limits(process, given);
     restore_signals(process);
     check(process, CALL(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0));
     check(process, CALL(SYS_rt_sigprocmask, SIG_SETMASK, &given->mask, 0, sizeof given->mask));
-    check(process, CALL(SYS_execve, "./run", words, given->words, 0));
+    check(process, CALL(SYS_execve, given->path, words, given->words, 0));
     leave(111);
 }
 
@@ -246,6 +303,7 @@ static void drop_given(PyObject *capsule)
 {
     struct given *given = PyCapsule_GetPointer(capsule, "given");
     Py_XDECREF(given->environment);
+    Py_XDECREF(given->names);
     free(given->words);
     free(given);
 }
@@ -268,29 +326,70 @@ static char **words_of(PyObject *environment)
     return words;
 }
 
+/* Read pairs of 64-bit numbers: a resource and its soft limit. */
+static int read_limits(struct given *made, PyObject *limits)
+{
+    char *bytes;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(limits, &bytes, &size) < 0) return -1;
+    made->count = (size_t)size / sizeof *made->limits;
+    if (made->count > LIMITS || made->count * sizeof *made->limits != (size_t)size) {
+        PyErr_SetString(PyExc_ValueError, "no pairs, or too many");
+        return -1;
+    }
+    memcpy(made->limits, bytes, (size_t)size);
+    return 0;
+}
+
+/* Point at a tuple of two names, of which the first may be None. */
+static int read_names(struct given *made, PyObject *names)
+{
+    PyObject *directory;
+    if (PyTuple_Size(names) != 2) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "not two names");
+        return -1;
+    }
+    Py_INCREF(names);
+    made->names = names;
+    directory = PyTuple_GetItem(names, 0);
+    if (directory != Py_None && PyBytes_AsStringAndSize(directory, &made->directory, 0) < 0) return -1;
+    return PyBytes_AsStringAndSize(PyTuple_GetItem(names, 1), &made->path, 0);
+}
+
+static int read_environment(struct given *made, PyObject *environment)
+{
+    made->words = words_of(environment);
+    if (!made->words) return -1;
+    Py_INCREF(environment);
+    made->environment = environment;
+    return 0;
+}
+
 static PyObject *given(PyObject *self, PyObject *arguments)
 {
-    PyObject *environment, *capsule;
+    PyObject *environment, *names, *limits, *capsule;
     unsigned long long mask, defaults, soft, hard;
+    long long uid, gid;
+    int session, umask, nice;
     struct given *made;
     (void)self;
-    if (!PyArg_ParseTuple(arguments, "OKKKK", &environment, &mask, &defaults, &soft, &hard))
+    if (!PyArg_ParseTuple(arguments, "OKKKKOOLLiii", &environment, &mask, &defaults, &soft, &hard,
+                          &names, &limits, &uid, &gid, &session, &umask, &nice))
         return 0;
     made = calloc(1, sizeof *made);
     if (!made) return PyErr_NoMemory();
-    *made = (struct given){0, 0, mask, defaults, {soft, hard}};
+    *made = (struct given){.mask = mask, .defaults = defaults, .descriptors = {soft, hard},
+                           .uid = uid, .gid = gid, .session = session, .umask = umask, .nice = nice};
     capsule = PyCapsule_New(made, "given", drop_given);
     if (!capsule) {
         free(made);
         return 0;
     }
-    made->words = words_of(environment);
-    if (!made->words) {
+    if (read_environment(made, environment) < 0 || read_names(made, names) < 0 ||
+        read_limits(made, limits) < 0) {
         Py_DECREF(capsule);
         return 0;
     }
-    Py_INCREF(environment);
-    made->environment = environment;
     return capsule;
 }
 
@@ -380,30 +479,34 @@ static PyObject *failure(PyObject *self, PyObject *capsule)
 {
     struct process *process = PyCapsule_GetPointer(capsule, "process");
     (void)self;
-    return process ? PyLong_FromLong(process->error) : 0;
+    return process ? Py_BuildValue("ii", process->error, process->step) : 0;
 }
 
-static PyObject *show(PyObject *self, PyObject *nothing)
+static PyObject *show(PyObject *self, PyObject *is_shown)
 {
+    int wanted = PyObject_IsTrue(is_shown);
     (void)self;
-    (void)nothing;
-    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) return PyErr_SetFromErrno(PyExc_OSError);
+    if (wanted < 0) return 0;
+    if (prctl(PR_SET_DUMPABLE, wanted, 0, 0, 0) < 0) return PyErr_SetFromErrno(PyExc_OSError);
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(given_doc, "Keep what services are given: environment (a tuple of bytes), blocked signals, signals\n"
-                        "to set to their default (bits, 1 is signal 1), soft and hard limit of descriptors.");
+PyDoc_STRVAR(given_doc, "Keep what a service is given: environment (a tuple of bytes), blocked signals, signals\n"
+                        "to set to their default (bits, 1 is signal 1), soft and hard limit of descriptors,\n"
+                        "(directory or None, path of run), limits (pairs of 64 bits: resource, soft), uid and\n"
+                        "gid (-1: as they are), session, umask (-1: as it is), nice (100: as it is).");
 PyDoc_STRVAR(wait_doc, "Have a process wait: its pid, its pidfd (the caller's), and what the others want.");
 PyDoc_STRVAR(go_doc, "Let it become ./run of this directory, with these FIFOs as 0, 1, 2 (-1: as they are).\n"
                      "False: it is dead.");
 PyDoc_STRVAR(cancel_doc, "Let it exit, if it waits.");
-PyDoc_STRVAR(show_doc, "Let our children and whoever has our account see us in /proc, as after an exec.");
-PyDoc_STRVAR(failure_doc, "Say why ./run could not be executed: an errno, or 0; to be asked after its death.");
+PyDoc_STRVAR(show_doc, "Let our children and whoever has our account see us in /proc, as after an exec; or not.");
+PyDoc_STRVAR(failure_doc, "Say why ./run could not be executed: an errno, or 0, and the step that failed (0: the\n"
+                          "last one); to be asked after its death.");
 
 static PyMethodDef methods[] = {
     {"given", given, METH_VARARGS, given_doc},    {"wait", wait_, METH_O, wait_doc},
     {"go", go, METH_VARARGS, go_doc},             {"cancel", cancel, METH_O, cancel_doc},
-    {"failure", failure, METH_O, failure_doc},    {"show", show, METH_NOARGS, show_doc},
+    {"failure", failure, METH_O, failure_doc},    {"show", show, METH_O, show_doc},
     {0, 0, 0, 0},
 };
 

@@ -37,7 +37,7 @@ def set_variables(chain: "Chain", path: bytes, prefix: bytes = b"") -> None:
 
 
 def value(name: bytes) -> bytes | None:
-    """Read a file's first line, trailing blanks cut, NUL turned into newline; None if empty."""
+    """Read a file; None: it is empty, or a link to nothing."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:  # a link to nothing counts as an empty file
@@ -46,6 +46,11 @@ def value(name: bytes) -> bytes | None:
     while chunk := os.read(fd, 65536):
         data += chunk
     os.close(fd)
+    return first_line(data)
+
+
+def first_line(data: bytes | bytearray) -> bytes | None:
+    """Cut a value out of a file: trailing blanks off, NUL turned into newline; None if empty."""
     if not data:
         return None
     return bytes(data.partition(b"\n")[0].rstrip(b" \t").replace(b"\0", b"\n"))

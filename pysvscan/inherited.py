@@ -5,6 +5,7 @@ import fcntl
 import os
 import resource
 import signal
+from collections.abc import Sequence
 
 OURS = (signal.SIGPIPE, signal.SIGXFSZ)  # ignored by us: a write fails instead
 LAUNCHERS = (b"PYTHONEXECUTABLE", b"__PYVENV_LAUNCHER__")  # followed by an interpreter with -I, too
@@ -18,11 +19,18 @@ class Inherited:
         mask: the blocked signals; without SIGCHLD, which C supervise unblocks for a service.
         ignored: those of OURS that were ignored when we were started; no other is, or was, changed.
         descriptors: the (soft, hard) limit of open descriptors.
+        limits: (resource, soft limit) of a softlimit before us, which we cannot live with.
         stdin: a second descriptor of the standard input.
     """
 
-    def __init__(self, env: dict[bytes, bytes], ignored: frozenset[int]) -> None:
+    def __init__(
+        self,
+        env: dict[bytes, bytes],
+        ignored: frozenset[int],
+        limits: Sequence[tuple[int, int]] = (),
+    ) -> None:
         self.env = env
+        self.limits = list(limits)
         self.mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD}) - {signal.SIGCHLD}
         self.ignored = ignored
         self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)

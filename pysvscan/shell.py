@@ -66,6 +66,8 @@ class Shell:
         """Ask whether the shell hands on the environment as it is, not a name more or less."""
         if any(name.startswith(b"pysvscan_") or name == b"IFS" for name in self.inherited.env):
             return False  # it would read its words in another way, or change somebody's variable
+        if self.inherited.limits:
+            return False  # it might not have the memory
         if self.inherited.stdin > 9 or len(self.inherited.defaults()) == 1:
             return False  # redirections take one digit; Popen resets both signals or none
         script = CHECK % self.words

@@ -45,6 +45,7 @@ class Road(Protocol):
 
 Find = Callable[[Loop, Kernel, Inherited], Road | None]
 ROADS: Sequence[Find] = (Direct.find, Shell.find)  # the best first
+NOTHING = Run()
 
 
 class Starter:
@@ -70,20 +71,8 @@ class Starter:
         """
         if run is None:
             return self.road.take(directory) or self.fork.take(directory)
-        if run.is_light() and isinstance(self.road, Direct):  # a shell might not live with it
-            return self.take_light(self.road, run)
-        return self.fork.take(directory, run)
-
-    def take_light(self, road: Direct, run: Run) -> Waiting:
-        """Give a process that has its limits and nice value from us."""
-        waiting = road.take_limited(dict(arrangement.soft_limits(run)))
-        if run.nice is not None:
-            try:
-                arrangement.set_nice(waiting.pid, run.nice)
-            except Fatal:
-                waiting.cancel()
-                raise
-        return waiting
+        found = self.road.take_run(directory, run) if isinstance(self.road, Direct) else None
+        return found or self.fork.take(directory, run)
 
     def close(self) -> None:
         """Let go of what waits, unused."""
@@ -131,9 +120,7 @@ class Fork:
                 os._exit(0)
             directory, *streams = (-1 if word == b"-" else int(word) for word in words)
             self.arrange(directory, Streams(*streams))
-            if run:
-                arrangement.become(run, self.inherited.env)
-            os.execve(b"./run", [b"./run"], self.inherited.env)
+            arrangement.become(run or NOTHING, self.inherited)
         except Fatal as exc:
             reason = exc.__cause__.errno if isinstance(exc.__cause__, OSError) else 0
             os.write(error, (b"%d " % (reason or 0) + os.fsencode(str(exc)))[:REPORT_BYTES])

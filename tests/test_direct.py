@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pysvscan.direct import Direct
+from tests import scan
 from tests.conftest import ROOT
 from tests.hosted import Host, hosting
 
@@ -72,10 +74,26 @@ def test_direct_refuses_what_is_no_handle(direct: Direct) -> None:
                 call(wrong)
         with pytest.raises((TypeError, ValueError)):
             part.go(wrong, 0, -1, -1, -1)
-    with pytest.raises(ValueError, match="null byte"):
-        part.given((b"A=b\0c",), 0, 0, 1, 1)
-    with pytest.raises(TypeError):
-        part.given(("A=b",), 0, 0, 1, 1)
+    names = (None, b"./run")
+    pairs = bytes(16)
+    wrongs = [
+        ((b"A=b\0c",), names, b""),
+        (("A=b",), names, b""),
+        (b"A=b", names, b""),
+        ((), None, b""),
+        ((), (None,), b""),
+        ((), (None, None), b""),
+        ((), (b"a\0b", b"./run"), b""),
+        ((), (None, b"./r\0n"), b""),
+        ((), ("a", b"./run"), b""),
+        ((), names, None),
+        ((), names, pairs[1:]),
+        ((), names, pairs * 33),
+    ]
+    for environment, two, limits in wrongs:
+        with pytest.raises((TypeError, ValueError, SystemError)):
+            part.given(environment, 0, 0, 1, 1, two, limits, -1, -1, 0, -1, 100)
+    assert part.given((), 0, 0, 1, 1, names, pairs * 32, -1, -1, 0, -1, 100)
 
 
 CHAIN = """
@@ -98,6 +116,45 @@ def test_direct_goes_through_after_a_change_of_account() -> None:
     """`setuidgid ACCOUNT svscan` is one process: no exec has made /proc the account's."""
     result = subprocess.run([sys.executable, "-c", CHAIN], cwd=ROOT, stdout=subprocess.PIPE)
     assert (result.returncode, result.stdout) == (0, b"Direct\n")
+
+
+REFUSED = """
+import os, tomllib
+from pathlib import Path
+from pysvscan.core import settings
+from pysvscan.waiting import Streams
+from tests.hosted import Host
+host = Host(None, "direct")
+directory = os.open(os.environ["SERVICE"], os.O_RDONLY | os.O_DIRECTORY)
+for toml in ("user = 'daemon'", "nice = -7", "directory = 'no'"):
+    table = settings.parse(tomllib.loads("[run]\\n" + toml), is_root=True).run
+    waiting = host.starter.take(directory, table)
+    assert waiting.go(directory, Streams())
+    host.until(lambda: not Path(f"/proc/{waiting.pid}").exists())
+    print(type(waiting).__name__, waiting.failure(), waiting.refusal)
+host.close()
+"""
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("direct")
+@pytest.mark.parametrize(("lost", "step"), [("setgid", "setgid"), ("setuid", "setuid")])
+def test_direct_never_executes_run_where_something_is_refused(
+    tmp_path: Path, lost: str, step: str
+) -> None:
+    """Where root lacks something, as in a container, the kernel's refusal is told."""
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv")
+    path = scan.service(tmp_path / "a", "echo >>ran")
+    program = ["setpriv", f"--bounding-set=-{lost},-sys_nice", sys.executable, "-c", REFUSED]
+    env = {**os.environ, "SERVICE": str(path)}
+    result = subprocess.run(program, cwd=ROOT, stdout=subprocess.PIPE, env=env, text=True)
+    assert result.stdout.splitlines() == [
+        f"Process 1 unable to {step}",
+        "Process 13 unable to set nice -7",
+        "Process 2 unable to chdir to no",
+    ]
+    assert not (path / "ran").exists()
 
 
 def test_direct_gives_way_where_it_does_not_go_through(

@@ -73,7 +73,8 @@ def test_start_is_refused_where_one_thing_cannot_be_done(
     """./run is never executed then; why is said and written down, and once right it runs."""
     if refused in ("setgid", "setuid") and os.geteuid():
         refused, reason = "setgroups", "unable to setgid: permission denied"
-    if refused:
+    if refused:  # of the direct road only the kernel can, see test_direct.py
+        monkeypatch.setattr(host.starter, "road", host.starter.fork)
         monkeypatch.setattr(os, refused, refuse)
         if refused != "setgroups" and refused != "setpriority":
             monkeypatch.setattr(os, "setgroups", lambda _: None)

@@ -75,11 +75,6 @@ class Run:
         self.umask = umask
         self.nice = nice
 
-    def is_light(self) -> bool:
-        """Say whether all of it can be given to a process from outside, while it waits."""
-        inside = (self.user, self.environment, self.directory, self.umask)
-        return not self.session and inside == (None,) * 4
-
     def values(self) -> tuple[object, ...]:
         """List what makes two of them equal."""
         return tuple(getattr(self, name) for name in self.__slots__)

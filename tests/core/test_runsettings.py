@@ -98,13 +98,6 @@ def test_limits_are_those_of_softlimit() -> None:
     assert HARD == limits.HARD
 
 
-@pytest.mark.parametrize(("toml", "expected"), RIGHT)
-def test_run_is_light_where_limits_and_nice_are_all(toml: str, expected: Run) -> None:
-    """What only the process itself can do needs a fork."""
-    heavy = ("user", "environment", "session = true", "directory", "umask", "[run.environment]")
-    assert expected.is_light() == (not toml.startswith(heavy))
-
-
 def test_runs_are_values() -> None:
     """A changed key makes another; so the next start has it."""
     assert len({run for _, run in RIGHT}) == len(RIGHT) - 1
