@@ -71,6 +71,9 @@ def asker(installed: Installed, tmp_path: Path) -> Asker:
         (["svscan", "sc"], ["scan"]),
         (["svscan", "--"], ["--json"]),
         (["svok", "-"], []),
+        (["svlog", "-f", "wi"], ["SCAN/wiki"]),
+        (["svlog", "web", "-o", "t"], ["tai64n"]),
+        (["svlog", "--since", "y"], ["yesterday"]),
     ],
     ids=lambda it: " ".join(it),
 )
@@ -80,11 +83,12 @@ def test_completion_offers(asker: Asker, words: list[str], expected: list[str]) 
     assert [it for it in got if it != "svscanboot"] == expected
 
 
-@pytest.mark.parametrize("name", ["svc", "svscan", "svok", "svstat", "svup"])
+@pytest.mark.parametrize("name", ["svc", "svscan", "svok", "svstat", "svup", "svlog"])
 def test_completion_knows_the_options(asker: Asker, name: str) -> None:
     """Those that the manual page describes."""
     assert name in commands.NAMES
-    described = options((MAN / f"{name}.8").read_text())
+    (page,) = MAN.glob(f"{name}.[18]")
+    described = options(page.read_text())
     assert asker.offered(name, "-") == sorted(f"-{it}" for it in described)
 
 

@@ -37,8 +37,20 @@ _pysvscan_options() {
     svc) printf -- '-%s\n' u d o p c h a i t k x q 1 2 w + = ;;
     svup) printf -- '-%s\n' l L ;;
     svstat) printf '%s\n' -l --json ;;
+    svlog) printf -- '-%s\n' f n g o -since -until ;;
     svscan) echo --json ;;
     svinstance) printf -- '%s\n' -d -l -t -w --plan ;;
+    esac
+}
+
+# What an option of svlog wants, or else a service, as a name where it is one.
+_pysvscan_svlog() {
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    # shellcheck disable=SC2207 # no spaces
+    -o) COMPREPLY=($(compgen -W "local utc tai64n json" -- "$1")) ;;
+    --since | --until) COMPREPLY=($(compgen -W "now today yesterday" -- "$1")) ;;
+    -n | -g | --pid | --retain) ;;
+    *) _pysvscan_services "$1" ;;
     esac
 }
 
@@ -51,6 +63,7 @@ _pysvscan_complete() {
         return
     fi
     case $command in
+    svlog) _pysvscan_svlog "$word" ;;
     svc | svok | svstat | svup | supervise) _pysvscan_services "$word" ;;
     *) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
     esac
@@ -72,4 +85,4 @@ _pysvscan() {
     _pysvscan_complete "$command" "$2"
 }
 
-complete -F _pysvscan pysvscan svc svinstance svok svstat svup supervise svscan
+complete -F _pysvscan pysvscan svc svinstance svlog svok svstat svup supervise svscan

@@ -16,6 +16,7 @@ NAMES = frozenset(
         "supervise",
         "svc",
         "svinstance",
+        "svlog",
         "svok",
         "svscan",
         "svscanboot",

@@ -1,0 +1,53 @@
+"""Waits until log directories may have changed: by inotify where it is to be had, else by time.
+
+pyinotify would take as long to import as all else that svlog does: two calls of libc do as well.
+Once a second it looks anyway: not every file system says what others do.
+"""
+
+import contextlib
+import os
+import select
+
+EVENTS = 0x2 | 0x40 | 0x80 | 0x100  # IN_MODIFY, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE
+FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
+IDLE_MS = 1000
+GAP_MS = 10  # between two looks, so that a busy log is read in larger pieces
+READ_BYTES = 65536
+
+
+class Awaiting:
+    """Waits for changes, and for the end of whoever reads descriptor 1."""
+
+    def __init__(self, directories: list[bytes]) -> None:
+        self.fd = watch(directories)
+        self.poll = select.poll()
+        self.poll.register(1, 0)  # errors only
+        self.gap = select.poll()
+        self.gap.register(1, 0)
+        if self.fd >= 0:
+            self.poll.register(self.fd, select.POLLIN)
+
+    def wait(self) -> bool:
+        """Wait until there may be something; False: nobody reads any more."""
+        for poll, timeout_ms in ((self.gap, GAP_MS), (self.poll, IDLE_MS)):
+            for fd, _ in poll.poll(timeout_ms):
+                if fd == 1:
+                    return False
+        with contextlib.suppress(OSError):
+            if self.fd >= 0:
+                os.read(self.fd, READ_BYTES)
+        return True
+
+
+def watch(directories: list[bytes]) -> int:
+    """Watch directories; gives a descriptor, -1 where that is not to be had."""
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        fd: int = libc.inotify_init1(FLAGS)
+        for directory in directories:
+            libc.inotify_add_watch(fd, directory, EVENTS)
+    except (ImportError, OSError, AttributeError):
+        return -1
+    return fd
