@@ -54,6 +54,8 @@ MEMORY = {
     resource.RLIMIT_STACK: "stack",
 }
 
+LETTERS = {BY_LETTER[letter][0]: letter for letter in (b"a", b"d", b"l", b"s")}
+
 
 class NumberError(ValueError):
     """Neither digits nor `=` nor `-`."""
@@ -126,7 +128,17 @@ def reserve(words: list[bytes]) -> list[bytes]:
 
 def keep_alive(prog: str, limits: list[tuple[int, int]]) -> None:
     """Set what a command of ours can live with; say what it cannot."""
-    set_soft([limit for limit in limits if limit[0] not in MEMORY])
-    names = dict.fromkeys(MEMORY[which] for which, _ in limits if which in MEMORY)
+    names = dict.fromkeys(MEMORY[which] for which, _ in keep_for_children(limits))
     if names:
         strerr.warn(prog, f"ignoring softlimit on {', '.join(names)}")
+
+
+def keep_for_children(limits: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Set what a command of ours can live with; return what is left for those that it starts."""
+    set_soft([limit for limit in limits if limit[0] not in MEMORY])
+    return [limit for limit in limits if limit[0] in MEMORY]
+
+
+def options(limits: list[tuple[int, int]]) -> list[bytes]:
+    """Write limits on memory as softlimit's options."""
+    return [b"-%b%d" % (LETTERS[which], soft) for which, soft in limits if which in LETTERS]

@@ -79,15 +79,23 @@ class Chain:
         if self.limits and name not in commands.CHAINING:
             from pysvscan import limits
 
-            limits.keep_alive(name, self.limits)
+            if name in commands.STARTING:
+                self.limits = limits.keep_for_children(self.limits)
+            else:
+                limits.keep_alive(name, self.limits)
         strerr.main(name, command, argv, self)
 
     def execute(self, argv: list[bytes]) -> "NoReturn":
-        """Become one of our commands in a new image; it has those of `limits` that we have.
+        """Become one of our commands in a new image; what of `limits` we do not have, it hands on.
 
         Raises:
             strerr.Fatal: it cannot be run.
         """
+        if self.limits and os.fsdecode(argv[0]) in commands.STARTING:
+            from pysvscan import limits
+
+            command = scripts_directory() + b"/" + argv[0]
+            argv = [b"softlimit", *limits.options(self.limits), command, *argv[1:]]
         self.limits = []
         try:
             self.become(scripts_directory() + b"/" + argv[0], argv)

@@ -43,3 +43,6 @@ CHAINING = frozenset(
         "softlimit",
     )
 )
+
+# What ends a chain, and hands its limits on to those that it starts.
+STARTING = frozenset(("supervise", "svscan", "svscanboot"))

@@ -17,7 +17,7 @@ def main(argv: list[bytes], chain: Chain) -> int:
     """Supervise until `x`; any signal but SIGCHLD ends this, and leaves the service running."""
     if len(argv) != 2:
         raise strerr.Usage("supervise dir")
-    inherited = Inherited(chain.env, chain.ignored)
+    inherited = Inherited(chain.env, chain.ignored, chain.limits)
     try:
         os.chdir(label := argv[1])
         directory = os.open(b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

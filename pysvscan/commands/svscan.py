@@ -15,6 +15,6 @@ def main(argv: list[bytes], chain: Chain) -> int:
         words.pop(0)
     if words[:1] == [b"--help"]:
         raise strerr.Usage("svscan [--json] [dir]")
-    inherited = Inherited(chain.env, chain.ignored)
+    inherited = Inherited(chain.env, chain.ignored, chain.limits)
     Svscan(words[0] if words else b".", Log(as_json), inherited).run()
     return 0

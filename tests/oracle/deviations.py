@@ -249,7 +249,7 @@ DEVIATIONS = (
     Deviation(
         name="softlimit-ours",
         what="softlimit -a -d -l -m -s do not apply to a command of ours at the end of the chain, "
-        "with a warning; multilog's processor gets them",
+        "with a warning; multilog's processor, and what svscan and supervise start, gets them",
         why="an interpreter does not fit into what a C program is given",
         source="softlimit.c; pathexec.py",
     ),
