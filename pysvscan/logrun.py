@@ -115,6 +115,8 @@ class Service:
         self.publish(RUN, self.run, logrun.run_of(log), 0o755)
         if keys := logrun.only_ours(log):
             strerr.warn("logrun", f"{self.run}: C's multilog knows no {', '.join(keys)}")
+        for what in logrun.unlike_c(log):
+            strerr.warn("logrun", f"{self.run}: C's multilog {what}")
         return f"{self.run}: made from {self.toml}"
 
     def add_table(self, old: bytes | None, log: Log) -> str:

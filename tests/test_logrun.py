@@ -150,7 +150,8 @@ def test_command_goes_on_and_says_what_it_made(
     """Each directory by itself: one made, one with a trouble, one where nothing is to do."""
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
-    service(tmp_path / "a", toml=TOML + "compress = 'gzip'\nstderr = true\n")
+    text = TOML.replace('"t ', '"d s20000000 ') + "compress = 'gzip'\nstderr = true\n"
+    service(tmp_path / "a", toml=text)
     service(tmp_path / "c", RUN, TOML)
     words = [os.fsencode(tmp_path / name) for name in ("a", "b", "c")]
     assert command.main([b"logrun", *words], Chain({})) == 111
@@ -158,6 +159,8 @@ def test_command_goes_on_and_says_what_it_made(
     assert out.replace(str(tmp_path), "") == "/a/log/run: made from /a/service.toml\n"
     assert err.replace(str(tmp_path), "") == (
         "logrun: warning: /a/log/run: C's multilog knows no stderr, compress\n"
+        "logrun: warning: /a/log/run: C's multilog ignores d: lines have no stamp\n"
+        "logrun: warning: /a/log/run: C's multilog takes s20000000 for s16777215\n"
         "logrun: warning: unable to find /b/log/run, or [log] in /b/service.toml\n"
     )
     assert command.main([b"logrun", words[0], words[2]], Chain({})) == 0

@@ -6,13 +6,15 @@ it is refused, and said.
 
 import re
 
-from pysvscan.core import settings, words
+from pysvscan.core import settings, stamp, words
+from pysvscan.core.script import scan_number
 from pysvscan.core.settings import Log
 from pysvscan.core.values import SettingsError, printable
 
 SHELL = re.compile(rb"#! *(/usr)?/bin/(env +)?(sh|dash|ash|bash|ksh|mksh|zsh)( +-e)? *\n")
 ONLY_OURS = ("stderr", "stdout", "full", "compress", "max_age", "own")
 LONG = 72
+CLASSIC_SIZE = 16777215  # C's largest
 
 
 class LogrunError(ValueError):
@@ -117,6 +119,15 @@ def only_ours(log: Log) -> list[str]:
     classic = Log(log.words)
     attributes = ((key, settings.LOG_KEYS[key][0]) for key in ONLY_OURS)
     return [key for key, name in attributes if getattr(log, name) != getattr(classic, name)]
+
+
+def unlike_c(log: Log) -> list[str]:
+    """Say what C's multilog makes of the words of a script that it does not take as we do."""
+    first = log.words[0]
+    is_stamp = first in stamp.LETTERS and first != b"t"
+    stamps = [f"ignores {first.decode()}: lines have no stamp"] if is_stamp else []
+    sizes = [it for it in log.words if it[:1] == b"s" and scan_number(it[1:]) > CLASSIC_SIZE]
+    return stamps + [f"takes {it.decode()} for s{CLASSIC_SIZE}" for it in sizes]
 
 
 def table_of(log: Log) -> bytes:

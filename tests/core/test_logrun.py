@@ -129,3 +129,23 @@ def test_parse_of_anything_raises_its_own_error(run: bytes) -> None:
     """Arbitrary bytes are hardly a log/run."""
     with pytest.raises(LogrunError):
         logrun.parse(run, None)
+
+
+UNLIKE = [
+    ((b"t", b"s16777215", b"./main"), []),
+    ((b"./main", b"s99999999999999999999"), ["takes s99999999999999999999 for s16777215"]),
+    (
+        (b"d", b"s16777216", b"./main"),
+        ["ignores d: lines have no stamp", "takes s16777216 for s16777215"],
+    ),
+    ((b"m", b"./main"), ["ignores m: lines have no stamp"]),
+    ((b"T", b"./main"), ["ignores T: lines have no stamp"]),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), UNLIKE)
+def test_unlike_c_names_what_c_ignores_or_cuts(
+    words: tuple[bytes, ...], expected: list[str]
+) -> None:
+    """Stamps that C does not know, sizes beyond its largest."""
+    assert logrun.unlike_c(Log(words, "u")) == expected
