@@ -482,6 +482,13 @@ static PyObject *failure(PyObject *self, PyObject *capsule)
     return process ? Py_BuildValue("ii", process->error, process->step) : 0;
 }
 
+static PyObject *is_here(PyObject *self, PyObject *capsule)
+{
+    struct process *process = PyCapsule_GetPointer(capsule, "process");
+    (void)self;
+    return process ? PyBool_FromLong(__atomic_load_n(&process->is_here, __ATOMIC_ACQUIRE)) : 0;
+}
+
 static PyObject *show(PyObject *self, PyObject *is_shown)
 {
     int wanted = PyObject_IsTrue(is_shown);
@@ -502,11 +509,13 @@ PyDoc_STRVAR(cancel_doc, "Let it exit, if it waits.");
 PyDoc_STRVAR(show_doc, "Let our children and whoever has our account see us in /proc, as after an exec; or not.");
 PyDoc_STRVAR(failure_doc, "Say why ./run could not be executed: an errno, or 0, and the step that failed (0: the\n"
                           "last one); to be asked after its death.");
+PyDoc_STRVAR(is_here_doc, "Say whether it still shares our memory: it has neither executed ./run nor died.");
 
 static PyMethodDef methods[] = {
     {"given", given, METH_VARARGS, given_doc},    {"wait", wait_, METH_O, wait_doc},
     {"go", go, METH_VARARGS, go_doc},             {"cancel", cancel, METH_O, cancel_doc},
     {"failure", failure, METH_O, failure_doc},    {"show", show, METH_O, show_doc},
+    {"is_here", is_here, METH_O, is_here_doc},
     {0, 0, 0, 0},
 };
 

@@ -54,6 +54,10 @@ class Process:
         """Write the other word."""
         self.part.cancel(self.handle)
 
+    def is_settled(self) -> bool:
+        """Say whether it is known what came of the exec."""
+        return not self.part.is_here(self.handle)
+
     def failure(self) -> int:
         """Read what it left in our memory."""
         number, step = self.part.failure(self.handle)

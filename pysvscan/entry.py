@@ -207,9 +207,13 @@ class Entry:
         except strerr.Fatal as exc:
             self.report("fatal", str(exc), exc.__cause__)
             return None
-        part.on_change = self.changed
-        part.on_failure = lambda: self.watch(directory)
+        self.join(part)
         return part
+
+    def join(self, part: Supervise) -> None:
+        """Be told what becomes of a service or logger."""
+        part.on_change = self.changed
+        part.on_failure = lambda: self.watch(part.directory)
 
     def renew(self, part: Part) -> None:
         """Look whether `supervise` was removed or replaced."""
@@ -280,7 +284,11 @@ class Entry:
         return time.monotonic_ns() < self.aside_ns
 
     def set_aside(self, exc: Exception) -> None:
-        """Let go of this entry after an exception, and take it up again later.
+        """Let go of this entry after an exception, and take it up again later."""
+        self.leave_alone(last_frame(exc))
+
+    def leave_alone(self, why: str) -> None:
+        """Let go of this entry for a while.
 
         Its processes live on meanwhile, and are taken over as if we had been killed.
         """
@@ -291,7 +299,7 @@ class Entry:
         delay_ns = restart.delay(self.trouble)
         self.aside_ns = now_ns + delay_ns
         where = f"{strerr.name(self.label)} set aside for {delay_ns // restart.SECOND_NS} s"
-        self.scan.log.say("svscan", "warning", f"{where}: {last_frame(exc)}")
+        self.scan.log.say("svscan", "warning", f"{where}: {why}")
         self.let_go()
         self.look_in(delay_ns)
         if self.scan.is_stopping:

@@ -15,6 +15,7 @@ class Inherited:
     """What this process was given, and its services get: nothing of what we change for ourselves.
 
     Attributes:
+        words: the command line, the command's name first.
         env: the environment.
         mask: the blocked signals; without SIGCHLD, which C supervise unblocks for a service.
         ignored: those of OURS that were ignored when we were started; no other is, or was, changed.
@@ -28,7 +29,9 @@ class Inherited:
         env: dict[bytes, bytes],
         ignored: frozenset[int],
         limits: Sequence[tuple[int, int]] = (),
+        words: tuple[bytes, ...] = (),
     ) -> None:
+        self.words = words
         self.env = env
         self.limits = list(limits)
         self.mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD}) - {signal.SIGCHLD}

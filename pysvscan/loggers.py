@@ -280,6 +280,7 @@ class Loggers:
         self.scan.loop.forget(pidfd)
         os.close(pidfd)
         self.register.remove(self.former.pop(pidfd))
+        self.scan.loop.reap()  # ours before an exec
 
     def number(self) -> int:
         """Give a log its number."""

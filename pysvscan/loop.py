@@ -16,7 +16,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 SECOND_NS = 1_000_000_000
 
@@ -220,10 +220,17 @@ class Loop:
 
     def take_signals(self) -> None:
         """Read the signal numbers off the wakeup pipe, and serve each signal."""
+        self.serve_signals(self.come_signals())
+
+    def come_signals(self) -> list[int]:
+        """Read the signal numbers off the wakeup pipe, each once."""
         try:
-            numbers = os.read(self.wakeup, 4096)
+            return list(dict.fromkeys(os.read(self.wakeup, 4096)))
         except BlockingIOError:
-            return
-        for number in dict.fromkeys(numbers):
+            return []
+
+    def serve_signals(self, numbers: Iterable[int]) -> None:
+        """Serve signals that have come."""
+        for number in numbers:
             if number in self.signals:
                 self.boundary(*self.signals[number])

@@ -67,7 +67,9 @@ def read_bytes(directory: int) -> bytes:
 @functools.lru_cache(maxsize=64)
 def check(data: bytes, is_root: bool) -> Settings:
     """Parse and check; many services of a host have the same file, and then share its Settings."""
-    return settings.parse(parse(data), is_root)
+    found = settings.parse(parse(data), is_root)
+    found.text = data
+    return found
 
 
 def parse(data: bytes) -> dict[str, object]:

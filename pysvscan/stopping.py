@@ -40,6 +40,18 @@ class Stopping:
         self.leave_if_idle()
         self.wait()
 
+    def resume(self) -> None:
+        """Go on after an exec; who was told to end already is not told again."""
+        for entry in list(self.scan.entries.values()):
+            main = entry.main
+            if main and main.state is not State.LAST:
+                self.scan.boundary(entry, functools.partial(self.end_main, entry))
+            elif not main:
+                self.scan.boundary(entry, functools.partial(self.end_log, entry))
+        self.scan.loggers.on_idle = self.leave_if_idle
+        self.leave_if_idle()
+        self.wait()
+
     def end_main(self, entry: Entry) -> None:
         """Stop a service; one that is set aside is taken up again for this."""
         entry.cancel()

@@ -26,7 +26,7 @@ from pysvscan.pidfd import Pidfd, is_dead
 from pysvscan.predecessor import Predecessor
 from pysvscan.starter import Starter
 from pysvscan.strerr import Fatal, name
-from pysvscan.waiting import Streams, Waiting
+from pysvscan.waiting import Known, Streams, Waiting
 
 WANTS = {Action.WANT_UP: b"u", Action.WANT_DOWN: b"d", Action.WANT_ONCE: b"\0"}
 SIGNALS = {
@@ -99,7 +99,7 @@ class Supervise:
         self.was_asked = False  # to end, by a command, since it was started
         self.is_doubtful = False  # whether the last start ended as where a shell cannot execute
         self.timer: Deadline | None = None
-        self.started: Waiting | None = None  # the process, as it waited; None: not of our making
+        self.started: Waiting | Known | None = None  # as it waited; None: not of our making
         self.is_announced = True
         self.announced_want = b""
         self.is_unwritable = False  # the status, as we said already
@@ -130,6 +130,16 @@ class Supervise:
         self.loop.read(self.files.control, self.owner, self.obey)
         if self.pidfd >= 0:
             self.loop.read(self.pidfd, self.owner, self.adopted_died)
+
+    def resume(self, timer_ns: int | None) -> None:
+        """Go on after an exec, where another image of us left off; all is held already."""
+        self.loop.read(self.files.control, self.owner, self.obey)
+        if self.pidfd >= 0:
+            self.loop.read(self.pidfd, self.owner, self.adopted_died)
+        elif self.pid:
+            self.loop.child(self.pid, self.owner, self.died)
+        if timer_ns is not None:
+            self.wait(timer_ns)
 
     def begin(self) -> None:
         """Start the service, if it is wanted and not running already.

@@ -10,12 +10,14 @@ Source: daemontools 0.76 svscan.c; where it differs, tests/oracle/deviations.py 
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import signal
 import stat
 import time
 
 from pysvscan import strerr
+from pysvscan.core.handover import Scan
 from pysvscan.core.settings import Settings
 from pysvscan.entry import Entry, Key
 from pysvscan.files import make_directory
@@ -23,6 +25,7 @@ from pysvscan.inherited import Inherited
 from pysvscan.log import Log
 from pysvscan.loggers import Loggers
 from pysvscan.loop import Callback, Deadline, Loop
+from pysvscan.reexec import Reexec
 from pysvscan.starter import Starter
 from pysvscan.stderr import last_frame
 from pysvscan.stopping import Stopping
@@ -49,8 +52,16 @@ class Svscan:
         loggers: the processes that write the built-in logs.
     """
 
-    def __init__(self, path: bytes, log: Log, inherited: Inherited) -> None:
+    def __init__(
+        self, path: bytes, log: Log, inherited: Inherited, state: Scan | None = None
+    ) -> None:
         """Take the directory.
+
+        Args:
+            path: the scan directory.
+            log: for what we have to say.
+            inherited: what services get.
+            state: what another image of us has handed over.
 
         Raises:
             Fatal: it cannot be entered, or another svscan runs there.
@@ -64,12 +75,16 @@ class Svscan:
         self.is_stopping = False
         self.stopping = Stopping(self)
         self.timer: Deadline | None = None
+        self.state = state
+        self.inherited = inherited
+        self.in_hand: object = None
         self.directory = self.enter()
         self.watch = Watch(self.look_at_all)
         self.loop = Loop(self.boundary)
         inherited.raise_descriptors()
         self.limit = inherited.descriptors[1]
         self.starter = Starter(self.loop, inherited)
+        self.reexec = Reexec(self)
         self.loggers = Loggers(self)
         self.listen()
         self.loggers.take_over()
@@ -77,6 +92,9 @@ class Svscan:
     def enter(self) -> int:
         """Enter and lock the scan directory."""
         shown = strerr.name(self.path)
+        if self.state:
+            os.fchdir(self.state.directory)
+            return self.state.directory
         try:
             os.chdir(self.path)
             directory = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -92,12 +110,13 @@ class Svscan:
     def listen(self) -> None:
         """Open the descriptors and signals that bring us news."""
         self.open_watch()
-        self.control = self.open_control()
+        self.control = self.state.control if self.state else self.open_control()
         if self.control >= 0:
             self.loop.read(self.control, self, self.obey)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.signal(number, self, self.stop)
         self.loop.signal(signal.SIGHUP, self, self.look_at_all)
+        self.loop.signal(signal.SIGUSR2, self, self.reexec.begin)
 
     def open_watch(self) -> None:
         """Have inotify; where there is none, each look tries again."""
@@ -129,19 +148,17 @@ class Svscan:
         return control
 
     def obey(self) -> None:
-        """Serve the bytes in our control: `a` look at all, `t` ordered stop."""
+        """Serve the bytes in our control: see LETTERS."""
         with contextlib.suppress(BlockingIOError):
             for byte in os.read(self.control, PAGE):
-                if byte == ord("a"):
-                    self.look_at_all()
-                elif byte == ord("t"):
-                    self.stop()
+                if byte in LETTERS:
+                    self.boundary(self, functools.partial(LETTERS[byte], self))
 
     def run(self) -> None:
         """Supervise until an ordered stop is done."""
-        self.boundary(self, self.look_first)
+        self.boundary(self, self.reexec.resume if self.state else self.look_first)
         self.starter.prepare()
-        self.loop.run()
+        self.reexec.guard(self.loop.run)
         self.starter.close()
 
     def look_first(self) -> None:
@@ -154,6 +171,7 @@ class Svscan:
 
     def boundary(self, owner: object, callback: Callback) -> None:
         """Call back; whatever is raised sets aside the entry that it belongs to, and no other."""
+        before, self.in_hand = self.in_hand, owner
         try:
             callback()
         except Exception as exc:  # noqa: BLE001 (the one place: DESIGN 3)
@@ -162,6 +180,7 @@ class Svscan:
             else:
                 self.log.say("svscan", "warning", f"going on after {last_frame(exc)}")
                 self.look_soon()
+        self.in_hand = before  # not reached where an exception escapes: see reexec.py
 
     def say_seldom(self, prog: str, label: str, message: str, cause: BaseException | None) -> None:
         """Say what each look would say again."""
@@ -330,3 +349,22 @@ class Svscan:
         if self.timer:
             self.timer.cancel()
         self.stopping.begin()
+
+    def leave(self) -> None:
+        """Leave everything running for the next svscan; as PID 1 that would be its end."""
+        if os.getpid() == 1:
+            self.log.say("svscan", "warning", "unable to leave: the container ends with process 1")
+            return
+        self.loop.stop()
+
+    def reexecute(self) -> None:
+        """Go on as the newly installed version."""
+        self.reexec.begin()
+
+
+LETTERS = {
+    ord("a"): Svscan.look_at_all,
+    ord("q"): Svscan.leave,
+    ord("r"): Svscan.reexecute,
+    ord("t"): Svscan.stop,
+}

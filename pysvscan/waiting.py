@@ -5,6 +5,7 @@ How it comes to be is for direct.py, shell.py and starter.py; here is what they 
 
 import contextlib
 import os
+import select
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -48,8 +49,29 @@ class Waiting(Protocol):
     def cancel(self) -> None:
         """Let it exit without running, and let go of everything."""
 
+    def is_settled(self) -> bool:
+        """Say whether `failure` knows all that it ever will; it need not be dead for that."""
+
     def failure(self) -> int:
-        """Let go of everything; say, after its death, why ./run was not executed: errno or 0."""
+        """Let go of everything; say, when it is settled, why ./run was not executed: errno or 0."""
+
+
+class Known:
+    """One of which everything is known already: it was another image of us that released it."""
+
+    def __init__(self, pid: int, is_exact: bool, error: int, refusal: str) -> None:
+        self.pid = pid
+        self.is_exact = is_exact
+        self.error = error
+        self.refusal = refusal
+
+    def is_settled(self) -> bool:
+        """Say that there is nothing to wait for."""
+        return True
+
+    def failure(self) -> int:
+        """Say what was found out then."""
+        return self.error
 
 
 class Piped:
@@ -84,6 +106,14 @@ class Piped:
         os.close(self.release)
         if self.error >= 0:
             os.close(self.error)
+
+    def is_settled(self) -> bool:
+        """Say whether the report is there, or will never be; a shell makes none."""
+        if self.error < 0:
+            return True
+        poll = select.poll()
+        poll.register(self.error, select.POLLIN)
+        return bool(poll.poll(0))
 
     def failure(self) -> int:
         """Read and close the report."""

@@ -102,9 +102,10 @@ class Settings:
         log: the table [log]; None: there is none, and `log/run` logs if there is one.
         run: the table [run]; None: there is none, and `run` gets what svscan was given.
         restart: the table [restart]; None: there is none, and the service starts each second.
+        text: the file that they come from; others may say the same in other words.
     """
 
-    __slots__ = ("log", "restart", "run")
+    __slots__ = ("log", "restart", "run", "text")
 
     def __init__(
         self,
@@ -115,10 +116,11 @@ class Settings:
         self.log = log
         self.run = run
         self.restart = restart
+        self.text = b""
 
     def values(self) -> tuple[object, ...]:
         """List what makes two of them equal."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        return tuple(getattr(self, name) for name in self.__slots__ if name != "text")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Settings) and self.values() == other.values()

@@ -1,0 +1,247 @@
+"""Makes records of a svscan's objects, and objects of the records: see core/handover.py.
+
+An entry of which no record can be made is left out, and one that cannot be made again is let go:
+the next look takes it as if svscan had died, and its processes over. Not here: inotify's watches,
+epoll and pidfds of children, which are made anew and then everything is looked at once.
+"""
+
+import functools
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from pysvscan import servicetoml
+from pysvscan.core import handover, logcontrol, service
+from pysvscan.core.handover import BuiltIn, Given, Scan, Service
+from pysvscan.core.values import SettingsError
+from pysvscan.entry import Entry
+from pysvscan.entrylog import EntryLog
+from pysvscan.files import Files
+from pysvscan.inherited import Inherited
+from pysvscan.supervise import Supervise
+from pysvscan.waiting import Known
+
+if TYPE_CHECKING:
+    from pysvscan.svscan import Svscan
+
+WAITING = (service.State.WAIT, service.State.ONCE)
+
+
+# objects to records
+
+
+def collect(scan: "Svscan", signals: tuple[int, ...]) -> Scan:
+    """Make a record of everything."""
+    entries: list[handover.Entry] = []
+    for entry in scan.entries.values():
+        scan.boundary(scan, functools.partial(add_entry, entries, entry))
+    return Scan(
+        words=scan.inherited.words,
+        given=pack_given(scan.inherited),
+        directory=scan.directory,
+        control=scan.control,
+        entries=tuple(entries),
+        signals=signals,
+        is_stopping=scan.is_stopping,
+        last_number=scan.loggers.last_number,
+    )
+
+
+def pack_given(inherited: Inherited) -> Given:
+    """Make a record of what services get."""
+    return Given(
+        env=tuple(name + b"=" + value for name, value in inherited.env.items()),
+        mask=tuple(sorted(int(number) for number in inherited.mask)),
+        ignored=tuple(sorted(int(number) for number in inherited.ignored)),
+        descriptors=inherited.descriptors,
+        stdin=inherited.stdin,
+        limits=tuple(number for pair in inherited.limits for number in pair),
+    )
+
+
+def add_entry(entries: list[handover.Entry], entry: Entry) -> None:
+    """Make a record of an entry."""
+    main, log = entry.main, entry.log
+    entries.append(
+        handover.Entry(
+            key=entry.key,
+            label=entry.label,
+            names=tuple(sorted(entry.names)),
+            directory=entry.directory,
+            pipe=entry.pipe,
+            is_begun=entry.is_begun,
+            seen_ns=entry.seen_ns,
+            aside_ns=entry.aside_ns,
+            trouble=entry.trouble,
+            text=None if entry.logs.current.failure else entry.logs.current.settings.text,
+            log_directory=entry.logs.directory,
+            main=pack_service(main) if main else None,
+            log=pack_service(log) if isinstance(log, Supervise) else None,
+            built_in=pack_built_in(log) if isinstance(log, EntryLog) else None,
+        )
+    )
+
+
+def pack_service(it: Supervise) -> Service:
+    """Make a record of a service or classic logger."""
+    started = settle(it)
+    is_waiting = it.state in WAITING and it.timer is not None
+    return Service(
+        label=it.label,
+        lock=it.files.lock,
+        control=it.files.control,
+        ok=it.files.ok,
+        state=it.state.name,
+        pid=it.pid,
+        pidfd=it.pidfd,
+        want=it.want,
+        paused=it.paused,
+        is_to_group=it.is_to_group,
+        since_ns=it.since_ns,
+        last_start_ns=it.last_start_ns,
+        failures=it.failures,
+        is_doubtful=it.is_doubtful,
+        was_asked=it.was_asked,
+        is_exact=started.is_exact,
+        error=started.error,
+        refusal=started.refusal,
+        timer_ns=it.timer.at_ns if is_waiting and it.timer else None,
+    )
+
+
+def settle(it: Supervise) -> Known:
+    """Ask what came of an exec: the memory that says so is gone after ours."""
+    started = it.started
+    if started is None or not started.is_settled():
+        return Known(it.pid, False, 0, "")
+    if not isinstance(started, Known):
+        error = started.failure()
+        started = it.started = Known(it.pid, started.is_exact, error, started.refusal)
+    return started
+
+
+def pack_built_in(it: EntryLog) -> BuiltIn:
+    """Make a record of a built-in log."""
+    return BuiltIn(
+        label=it.label,
+        lock=it.files.lock,
+        control=it.files.control,
+        ok=it.files.ok,
+        number=it.number,
+        state=it.state.name,
+        want=it.want,
+        since_ns=it.since_ns,
+        is_leaving=it.is_leaving,
+        is_draining=it.is_draining,
+    )
+
+
+# records to objects
+
+
+def inherit(scan: Scan) -> Inherited:
+    """Make of the record what services get."""
+    it, given = Inherited.__new__(Inherited), scan.given
+    it.words = scan.words
+    it.env = dict(split(entry) for entry in given.env)
+    it.mask = {signal.Signals(number) for number in given.mask}
+    it.ignored = frozenset(given.ignored)
+    it.descriptors = (given.descriptors[0], given.descriptors[1])
+    it.stdin = given.stdin
+    it.limits = list(zip(given.limits[::2], given.limits[1::2], strict=True))
+    return it
+
+
+def split(entry: bytes) -> tuple[bytes, bytes]:
+    """Split a variable of the environment."""
+    name, _, value = entry.partition(b"=")
+    return name, value
+
+
+def restore(scan: "Svscan", state: Scan) -> None:
+    """Make everything again, the entries first: none of them has to wait for the others."""
+    scan.loggers.last_number = state.last_number
+    for it in state.entries:
+        entry = Entry(scan, (it.key[0], it.key[1]), it.label, it.directory, it.is_begun)
+        scan.entries[entry.key] = entry
+        scan.boundary(entry, functools.partial(restore_entry, entry, it))
+        if it.key == state.in_hand:
+            entry.leave_alone(state.crash)
+
+
+def restore_entry(entry: Entry, it: handover.Entry) -> None:
+    """Make an entry again."""
+    entry.names = set(it.names)
+    entry.scan.names.update(dict.fromkeys(it.names, entry.key))
+    entry.pipe, entry.logs.directory = it.pipe, it.log_directory
+    entry.seen_ns, entry.aside_ns, entry.trouble = it.seen_ns, it.aside_ns, it.trouble
+    if it.text is not None:
+        restore_settings(entry, it.text)
+    if it.main:
+        entry.main = restore_service(entry, it.main, it.directory)
+        entry.main.on_start = entry.prepare_start
+        entry.main.restart = entry.logs.current.settings.restart
+        entry.main.stdout = entry.pipe
+        entry.main.stderr = entry.pipe if entry.logs.wants_stderr() else -1
+    if it.log:
+        entry.log = log = restore_service(entry, it.log, it.log_directory)
+        log.stdin = entry.pipe
+    elif it.built_in:
+        entry.log = restore_built_in(entry, it.built_in)
+    if it.aside_ns > time.monotonic_ns():
+        entry.look_in(it.aside_ns - time.monotonic_ns())
+
+
+def restore_settings(entry: Entry, text: bytes) -> None:
+    """Have the settings that the file once gave: what it is now is looked at soon."""
+    current = entry.logs.current
+    try:
+        found = servicetoml.check(text, os.geteuid() == 0)
+    except SettingsError:
+        return  # this version takes no such settings: that is said when the file is looked at
+    current.settings = entry.scan.settings.setdefault(found, found)
+    current.failure = None
+
+
+def restore_service(entry: Entry, it: Service, directory: int) -> Supervise:
+    """Make a service or classic logger again."""
+    scan = entry.scan
+    made = Supervise(scan.loop, scan.starter, entry.report, directory, it.label, owner=entry)
+    hold(made.files, it)
+    entry.join(made)
+    made.history.load()
+    made.state = service.State[it.state]
+    made.pid, made.pidfd = it.pid, it.pidfd
+    made.want = made.announced_want = it.want
+    made.paused, made.is_to_group = it.paused, it.is_to_group
+    made.since_ns, made.last_start_ns = it.since_ns, it.last_start_ns
+    made.failures, made.is_doubtful, made.was_asked = it.failures, it.is_doubtful, it.was_asked
+    made.started = Known(it.pid, it.is_exact, it.error, it.refusal) if it.pid else None
+    made.resume(it.timer_ns)
+    return made
+
+
+def restore_built_in(entry: Entry, it: BuiltIn) -> EntryLog | None:
+    """Make a built-in log again; a logger of this version waits until the old one lets go."""
+    wanted = entry.logs.current.settings.log
+    if not wanted:  # it was to make room for a classic one, which the next look starts
+        for fd in (it.lock, it.control, it.ok):
+            os.close(fd)
+        return None
+    made = EntryLog(entry, entry.logs.directory, it.label, wanted)
+    hold(made.files, it)
+    made.state = logcontrol.State[it.state]
+    made.want, made.since_ns = it.want, it.since_ns
+    made.is_leaving, made.is_draining = it.is_leaving, it.is_draining
+    entry.scan.loop.read(made.files.control, entry, made.obey)
+    made.begin(wanted)
+    if made.is_draining:
+        made.hurry()
+    return made
+
+
+def hold(files: Files, it: Service | BuiltIn) -> None:
+    """Hold what was held."""
+    files.lock, files.control, files.ok = it.lock, it.control, it.ok
+    files.held = [it.lock, it.control, it.ok]

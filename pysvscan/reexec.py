@@ -1,0 +1,212 @@
+"""svscan executes itself anew: the pid stays, children stay children, descriptors and state go on.
+
+First the new version is tried, by a process of its own, while we serve on; only what says `ok` is
+executed. All signals are blocked from before the exec until the handlers of the new image stand:
+one that comes meanwhile waits in the kernel. What was read off the wakeup pipe goes with the state.
+
+Also the way out of an exception that no boundary caught (DESIGN 4, "A new version"): the state
+names what was in hand then, and the new image sets that aside.
+"""
+
+import contextlib
+import errno
+import functools
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pysvscan import handover, trial
+from pysvscan.core import restart
+from pysvscan.core.handover import Scan, descriptors, pack
+from pysvscan.entry import Entry
+from pysvscan.loop import Callback
+from pysvscan.reserve import Reserve
+from pysvscan.stderr import last_frame
+from pysvscan.supervise import Supervise
+from pysvscan.trial import Trial
+
+if TYPE_CHECKING:
+    from pysvscan.svscan import Svscan
+
+SETTLE_NS = 1_000_000  # how often we look whether what was started last has executed
+SETTLES = 1000  # so often, then we go on without knowing
+ALL = signal.valid_signals()
+
+
+class Reexec:
+    """The way of a svscan into its next image.
+
+    Attributes:
+        trial: a new version is being tried.
+        crashes: how often in a row an exception led here, the last time at `crashed_ns`.
+    """
+
+    def __init__(self, scan: "Svscan") -> None:
+        self.scan = scan
+        self.reserve = Reserve()
+        self.trial: Trial | None = None
+        self.crashes = scan.state.crashes if scan.state else 0
+        self.crashed_ns = scan.state.crashed_ns if scan.state else 0
+
+    # on order
+
+    def begin(self) -> None:
+        """Try the version that is installed, and execute it if it can go on; one try at a time."""
+        if self.trial:
+            return
+        self.reserve.free()
+        try:
+            self.trial = self.try_it(self.tried)
+        except OSError as exc:
+            self.refuse(None, exc)
+
+    def try_it(self, then: Callable[[str | None], None]) -> Trial:
+        """Start a trial with our state as it is now.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        state = write(pack(handover.collect(self.scan, ())))
+        try:
+            return Trial(self.scan.loop, self.scan.inherited, state, then)
+        finally:
+            os.close(state)
+
+    def tried(self, why_not: str | None) -> None:
+        """Go on with what came of the trial."""
+        self.trial = None
+        if why_not is None:
+            self.settle(SETTLES)
+        else:
+            self.refuse(why_not, None)
+
+    def refuse(self, why: str | None, cause: OSError | None) -> None:
+        """Say in a line why the old version goes on."""
+        self.reserve.take()
+        end = f": {why}" if why else ""
+        self.scan.log.say("svscan", "warning", f"unable to re-execute, going on{end}", cause)
+
+    def settle(self, tries: int) -> None:
+        """Execute as soon as everything that was started has executed: its memory is ours."""
+        if tries and not all(is_settled(entry) for entry in self.scan.entries.values()):
+            at_ns = time.monotonic_ns() + SETTLE_NS
+            self.scan.loop.at(at_ns, self.scan, functools.partial(self.settle, tries - 1))
+        else:
+            self.execute(lambda scan: scan)
+
+    def execute(self, change: Callable[[Scan], Scan]) -> None:
+        """Execute the new image; comes back only where that cannot be done.
+
+        Args:
+            change: makes the last changes to the state.
+        """
+        loop = self.scan.loop
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ALL)
+        signals = loop.come_signals()
+        try:
+            self.scan.starter.close()
+            self.become(change(handover.collect(self.scan, tuple(signals))))
+        except OSError as exc:
+            self.refuse(None, exc)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            self.scan.starter.prepare()
+            loop.serve_signals(signals)
+
+    def become(self, scan: Scan) -> None:
+        """Execute.
+
+        Raises:
+            OSError: that cannot be done; nothing has changed then.
+        """
+        kept = descriptors(scan)
+        self.reserve.free()
+        with contextlib.ExitStack() as undo:
+            state = write(pack(scan))
+            undo.callback(os.close, state)
+            for fd in (*kept, state):
+                undo.callback(os.set_inheritable, fd, False)
+                os.set_inheritable(fd, True)
+            words = (*trial.PROGRAM, "take", str(state), *map(os.fsdecode, scan.words))
+            env = self.scan.inherited.isolated()
+            os.execve(sys.executable, (sys.executable, *words), env)
+
+    # in the new image
+
+    def resume(self) -> None:
+        """Go on with what was handed over; then hear the signals that came meanwhile."""
+        state, self.scan.state = self.scan.state, None
+        if state is None:
+            return
+        handover.restore(self.scan, state)
+        self.scan.is_stopping = state.is_stopping
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.scan.inherited.mask)
+        self.scan.loop.reap()
+        self.scan.loop.serve_signals(state.signals)
+        if state.is_stopping:
+            self.scan.stopping.resume()
+        else:
+            self.scan.loop.at(time.monotonic_ns(), self.scan, self.scan.look_at_all)
+
+    # after an exception
+
+    def guard(self, serve: Callback) -> None:
+        """Serve to the end; an exception that nobody caught is no end, least of all of PID 1."""
+        is_over = False
+        while not is_over:
+            try:
+                serve()
+                is_over = True
+            except Exception as exc:  # noqa: BLE001 (outside all boundaries: DESIGN 4)
+                self.crashed(exc)
+
+    def crashed(self, exc: Exception) -> None:
+        """Execute ourselves anew, after a growing delay; if that cannot be done, just go on."""
+        now_ns = time.monotonic_ns()
+        is_new = now_ns - self.crashed_ns > 2 * restart.LONGEST_NS
+        self.crashes, self.crashed_ns = 1 if is_new else self.crashes + 1, now_ns
+        why = last_frame(exc)
+        self.scan.log.say("svscan", "warning", f"executing myself anew after {why}")
+        if self.crashes > 1:
+            self.pause(restart.delay(self.crashes - 1))
+        hand, self.scan.in_hand = self.scan.in_hand, None
+        self.execute(
+            lambda scan: scan._replace(
+                crashes=self.crashes,
+                crashed_ns=self.crashed_ns,
+                crash=why,
+                in_hand=hand.key if isinstance(hand, Entry) else (),
+            )
+        )
+
+    def pause(self, delay_ns: int) -> None:
+        """Wait outside the loop, which may be what raises; a signal ends it sooner."""
+        poll = select.poll()
+        poll.register(self.scan.loop.wakeup, select.POLLIN)
+        poll.poll(delay_ns // 1_000_000)
+
+
+def is_settled(entry: Entry) -> bool:
+    """Say whether it is known of everything that was started here what came of the exec."""
+    parts = [part for part in entry.parts() if isinstance(part, Supervise)]
+    return all(not part.started or part.started.is_settled() for part in parts)
+
+
+def write(state: bytes) -> int:
+    """Put the state where an image of another program can read it.
+
+    Raises:
+        OSError: there is no descriptor, or no memory.
+    """
+    fd = os.memfd_create("state", os.MFD_CLOEXEC)
+    try:
+        if os.write(fd, state) != len(state):
+            raise OSError(errno.ENOSPC, "")
+    except OSError:
+        os.close(fd)
+        raise
+    return fd

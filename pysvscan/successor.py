@@ -1,0 +1,63 @@
+"""python -I -m pysvscan.successor try|take FD [WORD…]: the next image of a svscan.
+
+`try` says whether this version can take the state that FD holds, and touches nothing. `take` goes
+on with it: all signals are blocked until the handlers stand. The words after it are for those who
+list processes.
+"""
+
+import os
+import signal
+import sys
+
+from pysvscan import accelerators, handover, servicetoml, strerr
+from pysvscan.commands import svscan
+from pysvscan.core.handover import HandoverError, Scan, descriptors, unpack
+from pysvscan.core.values import SettingsError
+
+
+def read(fd: int) -> Scan:
+    """Read the state from the beginning; the offset may be anybody's."""
+    return unpack(os.pread(fd, os.fstat(fd).st_size, 0))
+
+
+def check(state: Scan) -> None:
+    """Find out what could only be told by another, too late.
+
+    Raises:
+        HandoverError: this version cannot go on with that.
+    """
+    accelerators.load("_start")
+    for entry in state.entries:
+        try:
+            servicetoml.check(entry.text or b"", os.geteuid() == 0)
+        except SettingsError as exc:
+            where = strerr.name(entry.label + b"/" + servicetoml.NAME)
+            raise HandoverError(f"{where}: {exc}") from None
+
+
+def take(fd: int) -> int:
+    """Be that svscan from now on."""
+    state = read(fd)
+    os.close(fd)
+    for held in descriptors(state):
+        os.set_inheritable(held, False)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter's would raise
+    return svscan.run(handover.inherit(state), state)
+
+
+def main(what: str, fd: int) -> int:
+    """Try, or take."""
+    try:
+        if what == "take":
+            return take(fd)
+        check(read(fd))
+    except (HandoverError, strerr.Fatal) as exc:
+        strerr.write(strerr.line("svscan", "fatal", str(exc), exc.__cause__))
+        return 111
+    strerr.write(b"ok\n", 1)
+    return 0
+
+
+if __name__ == "__main__":
+    os._exit(main(sys.argv[1], int(sys.argv[2])))

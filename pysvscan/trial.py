@@ -1,0 +1,103 @@
+"""Tries the version that is installed: can it take our state? A process of its own says so.
+
+It is given the state read-only, imports all that svscan imports, decodes it, and says `ok`.
+Whatever else comes of it, its last line is the reason why the old image goes on.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from pysvscan.inherited import Inherited
+from pysvscan.loop import Deadline, Loop
+
+DEADLINE_NS = 20_000_000_000  # on a machine that has much else to do
+OUTPUT_BYTES = 65536
+PROGRAM = ("-I", "-X", "utf8", "-m", "pysvscan.successor")
+
+
+class Trial:
+    """One trial, from its process's start to its end.
+
+    Attributes:
+        said: what the process has written.
+        then: called with the reason why not, or None, once.
+    """
+
+    def __init__(
+        self, loop: Loop, inherited: Inherited, state: int, then: Callable[[str | None], None]
+    ) -> None:
+        """Start it.
+
+        Raises:
+            OSError: it cannot be started: the interpreter is gone, say.
+        """
+        self.loop = loop
+        self.then = then
+        self.said = b""
+        self.output, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            os.set_blocking(theirs, True)
+            self.pid = spawn(inherited, state, theirs)
+        except OSError:
+            os.close(self.output)
+            raise
+        finally:
+            os.close(theirs)
+        loop.read(self.output, self, self.read)
+        loop.child(self.pid, self, self.died)
+        now_ns = time.monotonic_ns()
+        self.timer: Deadline = loop.at(now_ns + DEADLINE_NS, self, self.give_up)
+
+    def read(self) -> None:
+        """Take what it says."""
+        try:
+            data = os.read(self.output, OUTPUT_BYTES)
+        except BlockingIOError:
+            return
+        self.said = (self.said + data)[-OUTPUT_BYTES:]
+        if not data:
+            self.loop.forget(self.output)
+
+    def give_up(self) -> None:
+        """Wait no longer."""
+        self.said += f"no answer in {DEADLINE_NS // 10**9} s".encode()
+        os.kill(self.pid, signal.SIGKILL)
+
+    def died(self, wstatus: int) -> None:
+        """Say what came of it."""
+        self.read()
+        self.timer.cancel()
+        self.loop.forget(self.output)
+        os.close(self.output)
+        self.then(verdict(self.said, wstatus))
+
+
+def spawn(inherited: Inherited, state: int, output: int) -> int:
+    """Start the process: our state is its input."""
+    reader = os.open(f"/proc/self/fd/{state}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            (sys.executable, *PROGRAM, "try", "0"),
+            inherited.isolated(),
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, reader, 0),
+                (os.POSIX_SPAWN_DUP2, output, 1),
+                (os.POSIX_SPAWN_DUP2, output, 2),
+            ],
+            setsigmask=(),
+        )
+    finally:
+        os.close(reader)
+
+
+def verdict(said: bytes, wstatus: int) -> str | None:
+    """Say why the new version is not to be executed; None: it is."""
+    lines = said.strip().splitlines() or [b""]
+    if wstatus == 0 and lines == [b"ok"]:
+        return None
+    how = f"signal {wstatus & 127}" if wstatus & 127 else f"exit {wstatus >> 8}"
+    return os.fsdecode(lines[-1]) or how
