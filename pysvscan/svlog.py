@@ -15,7 +15,7 @@ from pysvscan.zone import zone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pysvscan.logreader import Entry, Match
 
@@ -87,17 +87,35 @@ class Svlog:
         printer = Printer(self.wanted.form, self.names)
         if not self.readers:
             return self.code
-        for entry in self.entries():
-            printer.add(entry)
-        if self.wanted.follows:
-            printer.flush()
-            self.follow(printer)
-        for entry in self.rests():
-            printer.add(entry)
+        if self.wanted.is_talk:
+            self.talk(printer)
+        else:
+            self.print(printer, printer.add)
         printer.flush()
         return self.code
 
-    def follow(self, printer: Printer) -> None:
+    def talk(self, printer: Printer) -> None:
+        """Print conversations."""
+        from pysvscan.talking import Talk
+
+        talk = Talk(printer, self.wanted.pid, self.wanted.match)
+        self.wanted.match = None  # a conversation is shown as a whole
+        if not self.wanted.follows:
+            talk.last, self.wanted.last = self.wanted.last, None
+        self.print(printer, talk.add)
+        talk.end()
+
+    def print(self, printer: Printer, add: "Callable[[Entry], None]") -> None:
+        """Print what is there, and, if wanted, what comes."""
+        for entry in self.entries():
+            add(entry)
+        if self.wanted.follows:
+            printer.flush()
+            self.follow(printer, add)
+        for entry in self.rests():
+            add(entry)
+
+    def follow(self, printer: Printer, add: "Callable[[Entry], None]") -> None:
         """Print what comes, until nobody reads it any more."""
         from pysvscan.awaiting import Awaiting
         from pysvscan.following import Follower
@@ -109,7 +127,7 @@ class Svlog:
             if len(followers) > 1:
                 found.sort()
             for entry in found:
-                printer.add(entry)
+                add(entry)
             printer.flush()
 
     def entries(self) -> "Iterator[Entry]":

@@ -26,7 +26,17 @@ PARAMETERS = pytest.mark.parametrize("page", manual.PAGES, ids=lambda page: page
 COMMAND_PAGES = [page for page in manual.PAGES if page.stem in commands.NAMES]
 OTHER_PAGES = [f"pysvscan-{name}.1" for name in commands.TOOLS]
 EXAMPLE_PAGES = COMMAND_PAGES + [manual.MAN / name for name in ("pysvscan.1", *OTHER_PAGES)]
-FOREIGN = {"date.1", "flock.1", "flock.2", "prlimit.1", "ps.1", "setrlimit.2", "setsid.1"}
+FOREIGN = {
+    "date.1",
+    "recordio.1",
+    "tcpserver.1",
+    "flock.1",
+    "flock.2",
+    "prlimit.1",
+    "ps.1",
+    "setrlimit.2",
+    "setsid.1",
+}
 # What is said by whoever looks, and becomes true soon: asked again until it is as it should be.
 LOOKING = ("svstat ", "svok ", "svup ", "pysvscan svstat", "tai64nlocal <", "tail ", "svlog ")
 SERVICE = re.compile(r"(?<!\w)/service\b(?!\.)")  # the scan directory

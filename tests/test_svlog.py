@@ -259,3 +259,31 @@ def test_full_output_is_fatal(home: Path) -> None:
         os.dup2(before, 1)
         os.close(before)
         os.close(full)
+
+
+CONVERSATION = """tcpserver: pid 7 from 192.0.2.1
+tcpserver: ok 7 mail:127.0.0.2:25 :192.0.2.1::48258
+7 > 220 rig\r\x20
+9 < USER x\x20
+7 < QUIT\x1b\r\x20
+tcpserver: end 7 status 256"""
+HEAD = "2026-11-24 02:52:02.000000000 7 from 192.0.2.1 to mail:127.0.0.2:25, 5.000 s: "
+
+
+def test_conversations_are_put_together(home: Path, svlog: Svlog) -> None:
+    """A head, what was said; by pid, by pattern, the last ones; as JSON."""
+    lines = enumerate(CONVERSATION.split("\n"))
+    data = logdirs.stamped([(BEGIN_NS + at * SECOND_NS, it.encode()) for at, it in lines])
+    logdirs.make(home / "main", [], b"".join(data))
+    whole = f"{HEAD}no command: exit 1\n         2.000 > 220 rig\n         4.000 < QUIT\x1b\n"
+    other = "2026-11-24 02:52:05.000000000 9, 0.000 s: USER: unfinished\n         0.000 < USER x\n"
+    assert svlog("--conversations", "./main") == Result(0, whole + other, "")
+    assert svlog("--pid", "7", "./main").out == whole
+    assert svlog("--conversations", "-g", "192.0", "./main").out == whole
+    assert svlog("--conversations", "-n", "1", "./main").out == other
+    assert svlog("--conversations", "-n", "0", "./main").out == ""
+    assert svlog("--pid", "9", "-o", "tai64n", "./main").out.startswith("@400000006b04")
+    found = json.loads(svlog("--pid", "7", "-o", "json", "./main").out)
+    assert (found["seconds"], found["lines"]) == (5.0, ["> 220 rig", "< QUIT\x1b"])
+    with pytest.raises(Usage, match="--pid wants a pid"):
+        svlog("--pid", "x", "./main")

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 PARTS = {"explain": "explain", "plan": "svlogplan"}
 LETTERS = b"f", b"gno"
-LONG: tuple[bytes, ...] = ()
-LONG_WITH_ARGUMENT = (b"--since", b"--until")
+LONG = (b"--conversations",)
+LONG_WITH_ARGUMENT = (b"--since", b"--until", b"--pid")
 USAGE = (
     "svlog [-f] [--since time] [--until time] [-n lines] [-g regex] [-o local|utc|tai64n|json] "
-    "service ..."
+    "[--conversations] [--pid pid] service ..."
 )
 
 
@@ -53,5 +53,7 @@ def take(wanted: "Wanted", name: bytes, value: bytes) -> None:
 
     if name == b"-f":
         wanted.follows = True
+    elif name == b"--conversations":
+        wanted.is_talk = True
     else:
         svlog.VALUES[name](wanted, value)
