@@ -70,6 +70,7 @@ def asker(installed: Installed, tmp_path: Path) -> Asker:
         (["pysvscan", "svs"], ["svscan", "svstat"]),
         (["svscan", "sc"], ["scan"]),
         (["svscan", "--"], ["--json"]),
+        (["svscanctl", "-r", "sc"], ["scan"]),
         (["svok", "-"], []),
         (["svlog", "-f", "wi"], ["SCAN/wiki"]),
         (["svlog", "web", "-o", "t"], ["tai64n"]),
@@ -80,10 +81,10 @@ def asker(installed: Installed, tmp_path: Path) -> Asker:
 def test_completion_offers(asker: Asker, words: list[str], expected: list[str]) -> None:
     """Names of services, paths to them, directories, names of commands."""
     got = asker.offered(*words)
-    assert [it for it in got if it != "svscanboot"] == expected
+    assert [it for it in got if it not in ("svscanboot", "svscanctl")] == expected
 
 
-@pytest.mark.parametrize("name", ["svc", "svscan", "svok", "svstat", "svup", "svlog"])
+@pytest.mark.parametrize("name", ["svc", "svscan", "svok", "svstat", "svup", "svlog", "svscanctl"])
 def test_completion_knows_the_options(asker: Asker, name: str) -> None:
     """Those that the manual page describes."""
     assert name in commands.NAMES

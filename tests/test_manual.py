@@ -38,7 +38,16 @@ FOREIGN = {
     "setsid.1",
 }
 # What is said by whoever looks, and becomes true soon: asked again until it is as it should be.
-LOOKING = ("svstat ", "svok ", "svup ", "pysvscan svstat", "tai64nlocal <", "tail ", "svlog ")
+LOOKING = (
+    "svstat ",
+    "svok ",
+    "svup ",
+    "pysvscan svstat",
+    "tai64nlocal <",
+    "tail ",
+    "svlog ",
+    "svscanctl -l",
+)
 SERVICE = re.compile(r"(?<!\w)/service\b(?!\.)")  # the scan directory
 VARIABLE = (
     (r"pid \d+", "pid N"),

@@ -37,6 +37,7 @@ CALLS = {
     "pgrphack": ["/bin/cat", "/proc/self/environ"],
     "readproctitle": ["errors:", "......"],
     "svscanboot": ["too", "many"],
+    "svscanctl": ["-l", "."],
     "multilog": ["-*", "e"],
     "supervise": [],
     "svscan": ["missing"],

@@ -39,6 +39,7 @@ _pysvscan_options() {
     svstat) printf '%s\n' -l --json ;;
     svlog) printf -- '-%s\n' f n g o -since -until -conversations -pid ;;
     svscan) echo --json ;;
+    svscanctl) printf -- '-%s\n' r a t q l ;;
     svinstance) printf -- '%s\n' -d -l -t -w --plan ;;
     esac
 }
@@ -85,4 +86,4 @@ _pysvscan() {
     _pysvscan_complete "$command" "$2"
 }
 
-complete -F _pysvscan pysvscan svc svinstance svlog svok svstat svup supervise svscan
+complete -F _pysvscan pysvscan svc svinstance svlog svok svstat svup supervise svscan svscanctl

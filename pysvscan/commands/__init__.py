@@ -20,6 +20,7 @@ NAMES = frozenset(
         "svok",
         "svscan",
         "svscanboot",
+        "svscanctl",
         "svstat",
         "svup",
         "tai64n",
