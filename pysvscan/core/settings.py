@@ -44,6 +44,7 @@ class Log:
         full: what to do where the disk is full, one of FULL.
         compress: what compresses archives, one of COMPRESS, or None.
         max_age_ns: how old an archive may be; None: any age.
+        retain_ns: how far back the log is to reach, which svlog plan watches; None: nobody cares.
         own: a process of its own.
     """
 
@@ -52,6 +53,7 @@ class Log:
         "full",
         "max_age_ns",
         "own",
+        "retain_ns",
         "stderr",
         "stdout",
         "user",
@@ -68,6 +70,7 @@ class Log:
         full: str = "block",
         compress: str | None = None,
         max_age_ns: int | None = None,
+        retain_ns: int | None = None,
         own: bool = False,
     ) -> None:
         self.words = words
@@ -77,6 +80,7 @@ class Log:
         self.full = full
         self.compress = compress
         self.max_age_ns = max_age_ns
+        self.retain_ns = retain_ns
         self.own = own
 
     @property
@@ -171,6 +175,9 @@ def check_together(log: Log, is_root: bool) -> None:
     """Check what no key can say alone."""
     if log.user is None and is_root:
         raise SettingsError('log.user: missing; svscan is root, and even "root" must be said')
+    if log.retain_ns and log.max_age_ns and log.max_age_ns < log.retain_ns:
+        ages = show_age(log.max_age_ns), show_age(log.retain_ns)
+        raise SettingsError('log.max_age: "{}" is less than the "{}" of log.retain'.format(*ages))
     processors = [it.processor for it in log.script.directories] if log.compress else []
     for processor in processors:
         if processor is not None:
@@ -178,6 +185,12 @@ def check_together(log: Log, is_root: bool) -> None:
                 f'log.compress: "{log.compress}" and the processor {show_word(b"!" + processor)} '
                 "of log.script: only one can have an archive"
             )
+
+
+def show_age(age_ns: int) -> str:
+    """Write an age as it is read."""
+    unit = next(it for it in "dhms" if age_ns % UNIT_NS[it] == 0)
+    return f"{age_ns // UNIT_NS[unit]}{unit}"
 
 
 def read_script(key: str, value: object) -> tuple[bytes, ...]:
@@ -256,6 +269,7 @@ LOG_KEYS: "dict[str, tuple[str, Callable[[str, object], object]]]" = {  # attrib
     "full": ("full", read_full),
     "compress": ("compress", read_compress),
     "max_age": ("max_age_ns", read_age),
+    "retain": ("retain_ns", read_age),
     "own": ("own", read_bool),
 }
 TABLES: "dict[str, Callable[[dict[str, object], bool], object]]" = {  # of Settings: reader

@@ -112,9 +112,24 @@ def test_only_ours_names_what_c_cannot() -> None:
     """Keys that say more than a log/run can, by their names in the file."""
     assert logrun.only_ours(Log(MAIN, "u")) == []
     full = Log(
-        MAIN, stderr=True, stdout=True, full="drop-lines", compress="gzip", max_age_ns=1, own=True
+        MAIN,
+        stderr=True,
+        stdout=True,
+        full="drop-lines",
+        compress="gzip",
+        max_age_ns=1,
+        retain_ns=1,
+        own=True,
     )
-    assert logrun.only_ours(full) == ["stderr", "stdout", "full", "compress", "max_age", "own"]
+    assert logrun.only_ours(full) == [
+        "stderr",
+        "stdout",
+        "full",
+        "compress",
+        "max_age",
+        "retain",
+        "own",
+    ]
 
 
 def test_is_same_compares_what_both_say() -> None:

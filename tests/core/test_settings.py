@@ -51,6 +51,11 @@ def log(toml: str, *, is_root: bool = False) -> Log:
         ("max_age = '90m'", Log(MAIN, max_age_ns=DAY_NS // 16)),
         ("max_age = '1s'", Log(MAIN, max_age_ns=10**9)),
         ("max_age = '36500d'", Log(MAIN, max_age_ns=36500 * DAY_NS)),
+        ("retain = '30d'", Log(MAIN, retain_ns=30 * DAY_NS)),
+        (
+            "retain = '30d'\nmax_age = '720h'",
+            Log(MAIN, retain_ns=30 * DAY_NS, max_age_ns=30 * DAY_NS),
+        ),
         ("own = true", Log(MAIN, own=True)),
         ("stderr = false\nown = false\nstdout = false", Log(MAIN)),
     ],
@@ -129,6 +134,11 @@ WRONG = [
     ("full = ['block']", "log.full: an array " + CHOICES),
     ("compress = 'xz'", 'log.compress: "xz" is none of gzip, zstd'),
     ("compress = false", "log.compress: false is none of gzip, zstd"),
+    ("retain = '30'", 'log.retain: "30" is no age'),
+    (
+        "retain = '3d'\nmax_age = '71h'",
+        'log.max_age: "71h" is less than the "3d" of log.retain',
+    ),
     ("max_age = 30", "log.max_age: 30 is no age; 30d, 12h, 90m, 45s are"),
     ("max_age = '30'", 'log.max_age: "30" is no age'),
     ("max_age = '0d'", 'log.max_age: "0d" is no age'),
@@ -181,9 +191,10 @@ def test_settings_are_values() -> None:
     assert parse("[log]\nscript = './main'") != parse("[log]\nscript = './other'")
     assert Settings() != Settings(Log(MAIN))
     others = (
-        "user='x'|stderr=true|stdout=true|full='drop-lines'|compress='gzip'|max_age='1d'|own=true"
+        "user='x'|stderr=true|stdout=true|full='drop-lines'|compress='gzip'|max_age='1d'"
+        "|retain='1d'|own=true"
     )
-    assert len({log(toml) for toml in ("", *others.split("|"))}) == 8
+    assert len({log(toml) for toml in ("", *others.split("|"))}) == 9
     assert Log(MAIN) != MAIN
     assert Settings() != b""
 
