@@ -1,8 +1,11 @@
-"""The demo's directory: programs, mailboxes, service directories, made from the templates here."""
+"""The demo's directory: a qmail home, mailboxes, a table of domains, and the services of service.d.
+
+The home has programs of our own under qmail's names, so that service.d runs as it is: qmail itself
+is in no distribution that can be asked for it. exim4 is behind qmail-smtpd where there is one.
+"""
 
 import os
 import pwd
-import re
 import secrets
 import shutil
 import socket
@@ -12,13 +15,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
+SERVICE_D = HERE.parent.parent / "service.d"
 HOSTNAME = "mail.example"
-USERS = ("alice", "bob")
-SERVICES = ("smtp", "pop3", "qmail-send")
+DOMAINS = ("alfa.example", "bravo.example", "charlie.example")
+LOCAL_PARTS = ("alice", "bob")
+USERS = tuple(f"{user}@{domain}" for domain in DOMAINS for user in LOCAL_PARTS)
+SMTPDS = tuple(f"smtpd@{domain}" for domain in DOMAINS)
+POP3DS = tuple(f"pop3d@{domain}" for domain in DOMAINS)
+SERVICES = (*SMTPDS, *POP3DS, "qmail-send")
 PROGRAMS = ("pop3d.py", "smtpd.py", "qmail.py")
 MAIL_ACCOUNTS = ("mail", "daemon", "nobody")
 LOG_ACCOUNTS = ("qmaill", "nobody", "daemon")
 BIN = Path(sys.executable).parent  # our commands are beside the interpreter that runs this
+LIMIT_BYTES = 500_000_000  # our Python programs are larger than qmail's
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -33,21 +42,21 @@ class Account(NamedTuple):
     uid: int
     gid: int
 
-    def prefix(self) -> str:
-        """Give the words that change to this account; none if we are it."""
-        return f"setuidgid {self.name}" if self.uid != os.geteuid() else ""
+    def shown(self) -> str:
+        """Name it where only root can choose; else nobody is to change to another."""
+        return self.name if os.geteuid() == 0 else ""
 
 
 class Plan(NamedTuple):
-    """All that the templates need."""
+    """All that there is to decide."""
 
     directory: Path
     path: str
     mail: Account
     log: Account
-    address: str
-    smtp_port: int
-    pop3_port: int
+    addresses: dict[str, str]
+    smtp_ports: dict[str, int]
+    pop3_ports: dict[str, int]
     passwords: dict[str, str]
 
     def smtpd(self) -> str:
@@ -58,30 +67,43 @@ class Plan(NamedTuple):
         exim = shutil.which("exim4", path=self.path)
         if exim and self.mail.uid != 0:
             return f"{exim} -C {self.directory}/exim.conf -odi -bs"
-        return f"{self.program('smtpd.py')} {HOSTNAME} {self.directory}/mail {' '.join(USERS)}"
+        users, domain = " ".join(LOCAL_PARTS), '"$TCPLOCALHOST"'
+        return f"{self.program('smtpd.py')} {domain} {self.directory}/mail/{domain} {users}"
+
+    def pop3d(self) -> str:
+        """Give the POP3 daemon's words; qmail-popup's first is the domain."""
+        where = f'{self.directory}/mail/"$1" {self.directory}/passwords/"$1"'
+        return f"{self.program('pop3d.py')} {where}"
 
     def program(self, name: str) -> str:
         """Give the words that run one of our small programs."""
         return f"{sys.executable} -I {self.directory}/bin/{name}"
 
-    def values(self) -> dict[str, str]:
-        """List what the templates' @name@ stand for."""
-        pop3d = f"{self.program('pop3d.py')} {self.directory}/mail {self.directory}/passwords"
+    def home(self) -> dict[str, str]:
+        """Give the words of each program of the qmail home."""
         return {
-            "dir": str(self.directory),
-            "hostname": HOSTNAME,
-            "users": " : ".join(USERS),
-            "address": self.address,
-            "smtp_port": str(self.smtp_port),
-            "pop3_port": str(self.pop3_port),
-            "as_mail": self.mail.prefix(),
-            "as_log": self.log.prefix(),
-            "mail_uid": str(self.mail.uid),
-            "mail_gid": str(self.mail.gid),
-            "smtpd": self.smtpd(),
-            "pop3d": pop3d,
-            "qmail": self.program("qmail.py"),
+            "qmail-smtpd": self.smtpd(),
+            "qmail-popup": self.pop3d(),
+            "qmail-start": f"{self.program('qmail.py')} send {self.directory}/trigger",
         }
+
+    def table(self) -> str:
+        """Write the table of domains."""
+        parts = [
+            "[defaults]",
+            f'account = "{self.mail.shown()}"',
+            f'qmail = "{self.directory}/qmail"',
+            f'log = {{ user = "{self.log.name}" }}' if self.log.shown() else "",
+            f"limits = {{ membytes = {LIMIT_BYTES} }}",
+        ]
+        for domain in DOMAINS:
+            parts += [
+                f'\n[domain."{domain}"]',
+                f'address = "{self.addresses[domain]}"',
+                f"smtpd = {{ port = {self.smtp_ports[domain]} }}",
+                f"pop3d = {{ port = {self.pop3_ports[domain]} }}",
+            ]
+        return "\n".join([*parts, ""])
 
 
 def plan(directory: Path, wanted: str) -> Plan:
@@ -101,11 +123,13 @@ def plan(directory: Path, wanted: str) -> Plan:
     mail, log = account(wanted, MAIL_ACCOUNTS), account(wanted, LOG_ACCOUNTS)
     for each in {mail, log}:
         reach(each)
-    address = f"127.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}.1"
-    passwords = {user: secrets.token_hex(8) for user in USERS}
-    return Plan(
-        directory, path, mail, log, address, free_port(address), free_port(address), passwords
+    base = f"127.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
+    addresses = {domain: f"{base}.{number}" for number, domain in enumerate(DOMAINS, 1)}
+    smtp, pop3 = (
+        {domain: free_port(address) for domain, address in addresses.items()} for _ in range(2)
     )
+    passwords = {user: secrets.token_hex(8) for user in USERS}
+    return Plan(directory, path, mail, log, addresses, smtp, pop3, passwords)
 
 
 def search_path() -> str:
@@ -171,48 +195,71 @@ def free_port(address: str) -> int:
 
 
 def build(plan: Plan) -> None:
-    """Make the directory of a plan: everything but the running svscan."""
+    """Make the directory of a plan: everything but the running svscan, and svinstance's part."""
     base = plan.directory
-    for name in ("bin", "available", "service", "spool", "mail"):
-        (base / name).mkdir()
+    for name in ("bin", "qmail/bin", "service", "spool", "mail", "passwords"):
+        (base / name).mkdir(parents=True)
     for name in PROGRAMS:
         shutil.copy(HERE / name, base / "bin")
-    values = plan.values()
-    fill(HERE / "exim.conf", base / "exim.conf", values)
-    passwords = "".join(f"{user}:{password}\n" for user, password in plan.passwords.items())
-    (base / "passwords").write_text(passwords)
-    (base / "passwords").chmod(0o600)
+    for name, words in plan.home().items():
+        (base / "qmail/bin" / name).write_text(f"#!/bin/sh\nexec {words}\n")
+        (base / "qmail/bin" / name).chmod(0o755)
+    fill(HERE / "exim.conf", base / "exim.conf", values(plan))
     os.mkfifo(base / "trigger", 0o600)
+    for domain in DOMAINS:
+        mailboxes(plan, domain)
     for name in ("spool", "mail", "passwords", "trigger"):
         os.chown(base / name, plan.mail.uid, plan.mail.gid)
-    for name in USERS:
-        mailbox(base / "mail" / name, plan.mail)
-    for name in SERVICES:
-        service(base, name, values, plan.log)
+    shutil.copytree(SERVICE_D, base / "service.d")
+    queue(base, plan)
+    (base / "domains.toml").write_text(plan.table())
 
 
-def mailbox(maildir: Path, owner: Account) -> None:
-    """Make an empty Maildir."""
-    for path in (maildir, maildir / "tmp", maildir / "new", maildir / "cur"):
-        path.mkdir(mode=0o700)
-        os.chown(path, owner.uid, owner.gid)
+def values(plan: Plan) -> dict[str, str]:
+    """List what @name@ stands for in exim's configuration."""
+    return {
+        "dir": str(plan.directory),
+        "hostname": HOSTNAME,
+        "domains": " : ".join(DOMAINS),
+        "users": " : ".join(LOCAL_PARTS),
+        "mail_uid": str(plan.mail.uid),
+        "mail_gid": str(plan.mail.gid),
+    }
 
 
-def service(base: Path, name: str, values: dict[str, str], logger: Account) -> None:
-    """Make a service directory, then link it into the scan directory: complete at first sight."""
-    made = base / "available" / name
-    (made / "log").mkdir(parents=True)
-    for part in ("run", "log/run"):
-        fill(HERE / "service" / name / part, made / part, values)
-        (made / part).chmod(0o755)
-    (made / "log" / "main").mkdir(mode=0o700)
-    (made / "log" / "status").touch()
-    for part in ("main", "status"):
-        os.chown(made / "log" / part, logger.uid, logger.gid)
-    (base / "service" / name).symlink_to(made)
+def mailboxes(plan: Plan, domain: str) -> None:
+    """Make an empty Maildir for each user of a domain, and the file of their passwords."""
+    base, owner = plan.directory, (plan.mail.uid, plan.mail.gid)
+    (base / "mail" / domain).mkdir(mode=0o700)
+    os.chown(base / "mail" / domain, *owner)
+    for user in LOCAL_PARTS:
+        maildir = base / "mail" / domain / user
+        for path in (maildir, maildir / "tmp", maildir / "new", maildir / "cur"):
+            path.mkdir(mode=0o700)
+            os.chown(path, *owner)
+    file = base / "passwords" / domain
+    lines = [f"{user}:{plan.passwords[f'{user}@{domain}']}\n" for user in LOCAL_PARTS]
+    file.write_text("".join(lines))
+    file.chmod(0o600)
+    os.chown(file, *owner)
+
+
+def queue(base: Path, plan: Plan) -> None:
+    """Make qmail-send's service of service.d's, then link it: complete at first sight."""
+    made = base / "qmail-send"
+    shutil.copytree(base / "service.d/qmail-send", made)
+    (made / "env/QMAIL").write_text(f"{base}/qmail\n")
+    for name in ("service.toml", "log/run"):
+        text = (made / name).read_text()
+        (made / name).write_text(text.replace("qmaill", plan.log.name or "qmaill"))
+    (made / "log/main").mkdir(mode=0o700)
+    os.chown(made / "log/main", plan.log.uid, plan.log.gid)
+    (base / "service/qmail-send").symlink_to(made)
 
 
 def fill(template: Path, target: Path, values: dict[str, str]) -> None:
     """Write a template with each @name@ replaced."""
-    text = re.sub(r"@([a-z0-9_]+)@", lambda found: values[found[1]], template.read_text())
-    target.write_text(text.replace("exec  ", "exec "))  # where an account's prefix is empty
+    text = template.read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    target.write_text(text)

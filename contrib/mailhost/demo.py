@@ -14,7 +14,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from types import FrameType
 
-from build import BIN, Fatal, build, plan
+from build import BIN, SMTPDS, Fatal, build, plan
 from host import Host
 from report import PATIENCE_S, say
 from story import Story
@@ -36,11 +36,16 @@ def wait_for_interrupt(host: Host) -> None:
 def introduce(host: Host) -> None:
     """Say where everything is and how to watch it."""
     plan = host.plan
-    say(f"SMTP on {plan.address} port {plan.smtp_port}, POP3 on port {plan.pop3_port}; users:")
+    for domain, address in plan.addresses.items():
+        ports = f"SMTP on port {plan.smtp_ports[domain]}, POP3 on port {plan.pop3_ports[domain]}"
+        say(f"{domain} at {address}: {ports}")
     say(f"    {', '.join(f'{user} ({password})' for user, password in plan.passwords.items())}")
     say("Watch it from another terminal, stop it with Ctrl-C here:")
     say(f"    PATH={BIN}:$PATH; cd {host.scan}")
-    say("    svstat */ */log; tail -F smtp/log/main/current | tai64nlocal; svc -t smtp")
+    say(f"    svstat */ */log; tail -F {SMTPDS[0]}/log/main/current | tai64nlocal")
+    options = "-d . -t ../service.d"
+    say(f"    svinstance {options} list; svinstance {options} sync --plan ../domains.toml")
+    say("    svc -t qmail-send")
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:

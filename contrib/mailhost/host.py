@@ -61,6 +61,13 @@ class Host:
         self.svscan: subprocess.Popen[bytes] | None = None
         self.env = {"PATH": plan.path}
 
+    def sync(self, *options: str) -> str:
+        """Have the table's domains as services; give what is said."""
+        base = self.plan.directory
+        words = ["-d", str(self.scan), "-t", str(base / "service.d")]
+        said = self.command("svinstance", *words, "sync", *options, str(base / "domains.toml"))
+        return said.decode().strip()
+
     def start(self) -> None:
         """Start svscan in a session of its own, so that Ctrl-C does not reach it."""
         with self.errors.open("ab") as errors:

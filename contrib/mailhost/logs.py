@@ -1,10 +1,13 @@
 """Reading the demo's log directories, and what must be in them."""
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
 
 from mail import SENDER, Mail
+
+from pysvscan import counters
 
 LABEL = 26  # "@", 24 hexadecimal digits, a space
 EVENT = re.compile(rb"tcpserver: (pid|ok|end) (\d+) ")
@@ -90,11 +93,33 @@ def missing_logins(log: Path, logins: Counter[str]) -> str:
     return ", ".join(wrong)
 
 
+def foreign(log: Path, domain: str, domains: tuple[str, ...]) -> str:
+    """Say if a log speaks of another domain than its own."""
+    others = [other.encode() for other in domains if other != domain]
+    wrong = [line for line in lines(log) for other in others if other in line]
+    return f"{len(wrong)} lines of others, as {wrong[0]!r}" if wrong else ""
+
+
+def is_idle(log: Path) -> bool:
+    """Say whether the last line is that of a tcpserver without connections."""
+    return b"".join(lines(log)[-1:]).startswith(b"tcpserver: status: 0/")
+
+
 def missing_status(file: Path) -> str:
     """Say if multilog's =status does not hold tcpserver's last count."""
     last = file.read_bytes().split(b"\n")[0]
-    found = re.search(rb"tcpserver: status: \d+/40$", last)
+    found = re.search(rb"tcpserver: status: \d+/\d+$", last)
     return "" if found else f"no count of connections in {file.name}"
+
+
+def counted(directory: Path) -> tuple[int, int]:
+    """Give the bytes that a log would hold without its filter, and those that it kept."""
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        found = counters.read(fd)
+    finally:
+        os.close(fd)
+    return found.bytes_in + LABEL * found.lines_in, found.bytes_kept
 
 
 def revealed(files: list[Path], passwords: dict[str, str]) -> str:

@@ -12,14 +12,14 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import NamedTuple
 
-from build import HOSTNAME, Plan
+from build import Plan
 
 CLIENT = "client.example"
 SENDER = f"carol@{CLIENT}"
 
 
 class Mail(NamedTuple):
-    """A mail as it was sent."""
+    """A mail as it was sent; the user is a whole address."""
 
     user: str
     subject: str
@@ -28,7 +28,11 @@ class Mail(NamedTuple):
 
     def recipient(self) -> str:
         """Give the address."""
-        return f"{self.user}@{HOSTNAME}"
+        return self.user
+
+    def domain(self) -> str:
+        """Give the part after the @."""
+        return self.user.partition("@")[2]
 
 
 class Post:
@@ -37,7 +41,7 @@ class Post:
     Attributes:
         limit_s: how long an answer may take, at the moment.
         sent: the mails that were accepted.
-        smtp_sessions: connections to SMTP that were opened.
+        smtp_sessions: connections to SMTP that were opened, by domain.
         logins: connections to POP3 by user; each is one login.
     """
 
@@ -47,7 +51,7 @@ class Post:
         self.swaks = shutil.which("swaks", path=plan.path)
         self.sent: list[Mail] = []
         self.unfetched: list[Mail] = []
-        self.smtp_sessions = 0
+        self.smtp_sessions: Counter[str] = Counter()
         self.logins: Counter[str] = Counter()
 
     def compose(self, user: str, text: str, attachment: bytes = b"") -> Mail:
@@ -61,7 +65,7 @@ class Post:
     def send_swaks(self, mail: Mail) -> str:
         """Send a mail by swaks, and give what it complains about."""
         words = [
-            "swaks", "--server", f"{self.plan.address}:{self.plan.smtp_port}", "--ehlo", CLIENT,
+            "swaks", "--server", self.smtp_server(mail.domain()), "--ehlo", CLIENT,
             "--from", SENDER, "--to", mail.recipient(), "--header", f"Subject: {mail.subject}",
             "--body", mail.text, "--hide-all", "--timeout", str(int(self.limit_s())),
         ]  # fmt: skip
@@ -73,7 +77,7 @@ class Post:
         done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
         if done.returncode == 2:
             raise ConnectionRefusedError("swaks is unable to connect")
-        self.smtp_sessions += 1
+        self.smtp_sessions[mail.domain()] += 1
         if done.returncode:
             return f"swaks exits {done.returncode} {done.stderr.strip()}"
         self.accepted(mail)
@@ -90,7 +94,7 @@ class Post:
             message.add_attachment(
                 mail.attachment, maintype="application", subtype="octet-stream", filename="data"
             )
-        with self.smtp() as server:
+        with self.smtp(mail.domain()) as server:
             server.send_message(message)
         self.accepted(mail)
         return ""
@@ -100,22 +104,28 @@ class Post:
         self.sent.append(mail)
         self.unfetched.append(mail)
 
+    def smtp_server(self, domain: str) -> str:
+        """Say where a domain's SMTP is."""
+        return f"{self.plan.addresses[domain]}:{self.plan.smtp_ports[domain]}"
+
     @contextmanager
-    def smtp(self) -> Iterator[smtplib.SMTP]:
+    def smtp(self, domain: str) -> Iterator[smtplib.SMTP]:
         """Open one SMTP session."""
         with smtplib.SMTP(
-            self.plan.address, self.plan.smtp_port, local_hostname=CLIENT, timeout=self.limit_s()
+            self.smtp_server(domain), local_hostname=CLIENT, timeout=self.limit_s()
         ) as server:
-            self.smtp_sessions += 1
+            self.smtp_sessions[domain] += 1
             yield server
 
     @contextmanager
     def pop3(self, user: str) -> Iterator[poplib.POP3]:
         """Open one POP3 session, and log in."""
-        server = poplib.POP3(self.plan.address, self.plan.pop3_port, timeout=self.limit_s())
+        local, _, domain = user.partition("@")
+        address, port = self.plan.addresses[domain], self.plan.pop3_ports[domain]
+        server = poplib.POP3(address, port, timeout=self.limit_s())
         self.logins[user] += 1
         try:
-            server.user(user)
+            server.user(local)
             server.pass_(self.plan.passwords[user])
             yield server
             server.quit()

@@ -3,12 +3,13 @@
 import os
 import secrets
 import signal
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import logs
-from build import SERVICES, USERS
+from build import DOMAINS, POP3DS, SERVICES, SMTPDS, USERS
 from host import NAMES, Host
 from mail import Mail, Post
 from report import Report, say
@@ -40,10 +41,36 @@ class Story:
         return self.host.scan / name / "log" / "main"
 
     def start(self) -> None:
-        """Everything comes up, and qmail-send has its three children."""
+        """Everything comes up, by one sync of a table, and qmail-send has its three children."""
         self.host.start()
+        self.report.attempt("svinstance sync makes six services of three domains", self.synced)
         self.report.attempt("all services and their loggers are up", self.up)
         self.report.attempt("qmail-send passes a message through its three children", self.trigger)
+
+    def synced(self) -> str:
+        """Have the table's domains; the plan says it before, and has nothing to say after."""
+        planned = self.host.sync("--plan").split("\n")
+        done = self.host.sync().split("\n")
+        wanted = [f"start {name}" for name in sorted((*SMTPDS, *POP3DS))]
+        left = self.host.sync("--plan")
+        return "" if planned == done == wanted and not left else f"{planned} {done} {left}"
+
+    def changed(self) -> str:
+        """Change one domain in the table: its services start anew, no other does."""
+        self.up()
+        before, table = self.pids, self.host.plan.directory / "domains.toml"
+        mark = f'[domain."{DOMAINS[1]}"]\n'
+        table.write_text(table.read_text().replace(mark, f"{mark}concurrency = 30\n"))
+        said = self.host.sync()
+        self.report.wait(lambda: len(self.renewed_since(before)) == 2)
+        self.report.wait(lambda: len(self.host.pids()) == len(NAMES))
+        names = self.renewed_since(before)
+        return "" if names == [POP3DS[1], SMTPDS[1]] else f"{names} were started anew: {said}"
+
+    def renewed_since(self, before: dict[str, int]) -> list[str]:
+        """Name what has another process than before."""
+        now = self.host.pids()
+        return sorted(name for name, pid in now.items() if pid != before.get(name))
 
     def up(self) -> str:
         """Wait until all is up."""
@@ -53,11 +80,13 @@ class Story:
 
     def mails(self) -> None:
         """Send a few mails, one large, and fetch them."""
-        post = self.post
-        self.sent(post.compose("alice", "A first mail."), post.send)
+        post, (first, second, third, *others) = self.post, USERS
+        self.sent(post.compose(first, "A first mail."), post.send)
         attachment = START + secrets.token_bytes(ATTACHMENT_BYTES - len(START))
-        self.sent(post.compose("alice", "With 1 MB attached.", attachment), post.send)
-        self.sent(post.compose("bob", TRICKY), post.send_smtplib)
+        self.sent(post.compose(second, "With 1 MB attached.", attachment), post.send)
+        self.sent(post.compose(third, TRICKY), post.send_smtplib)
+        for user in others:
+            self.sent(post.compose(user, f"A mail for {user}."), post.send_smtplib)
         for user in USERS:
             self.fetched(user)
 
@@ -65,12 +94,14 @@ class Story:
         """Send one mail."""
         size = f", {len(mail.attachment)} bytes attached" if mail.attachment else ""
         claim = f"SMTP takes a mail for {mail.user}{size}"
-        self.report.attempt(claim, lambda: self.served("smtp", partial(send, mail)))
+        self.report.attempt(
+            claim, lambda: self.served(f"smtpd@{mail.domain()}", partial(send, mail))
+        )
 
     def fetched(self, user: str) -> None:
         """Fetch a user's mails; delivery may take a moment."""
         claim = f"POP3 gives {user} the mails that were sent"
-        self.report.attempt(claim, lambda: self.served("pop3", partial(self.delivered, user)))
+        self.report.attempt(claim, lambda: self.served("pop3d", partial(self.delivered, user)))
 
     def delivered(self, user: str) -> str:
         """Wait until all of a user's mails are there, then compare them."""
@@ -94,7 +125,7 @@ class Story:
 
     def greet(self) -> str:
         """Open an SMTP session and leave."""
-        with self.post.smtp() as server:
+        with self.post.smtp(DOMAINS[0]) as server:
             server.noop()
         return ""
 
@@ -132,24 +163,37 @@ class Story:
 
     def quiet(self, name: str) -> str:
         """Wait until a log holds the end of every session: then a kill can lose nothing."""
-        post = self.post
-        count = post.smtp_sessions if name == "smtp" else post.logins.total()
+        count = self.sessions(name)
         self.report.wait(lambda: not logs.missing_sessions(self.log(name), count))
-        self.report.wait(lambda: logs.lines(self.log(name))[-1:] == [b"tcpserver: status: 0/40"])
+        self.report.wait(lambda: logs.is_idle(self.log(name)))
         return logs.missing_sessions(self.log(name), count)
 
+    def sessions(self, name: str) -> int:
+        """Count the connections that a service had."""
+        kind, _, domain = name.partition("@")
+        if kind == "smtpd":
+            return self.post.smtp_sessions[domain]
+        return sum(n for user, n in self.post.logins.items() if user.endswith(f"@{domain}"))
+
     def kills(self) -> None:
-        """Kill each process once."""
-        use: dict[str, Callable[[], str]] = {"smtp": self.greet, "pop3": self.login}
+        """Kill each kind of process once; one logger writes all logs."""
+        use: dict[str, Callable[[], str]] = {SMTPDS[0]: self.greet, POP3DS[0]: self.login}
         for name, action in use.items():
             self.quiet(name)
             again = partial(self.served, name, action)
             self.killed(name, again)
             self.quiet(name)
             self.killed(f"{name}/log", partial(self.logged, name, again))
+        self.quiet_all()
         self.killed("qmail-send/log", self.trigger)
         for role in QMAIL:
             self.report.attempt(f"{role} of qmail-send: killed", partial(self.lost, role))
+
+    def quiet_all(self) -> None:
+        """Wait until all logs are quiet."""
+        for name in (*SMTPDS, *POP3DS):
+            if self.sessions(name):
+                self.quiet(name)
 
     def killed(self, name: str, again: Callable[[], str]) -> None:
         """Kill a service's process; its supervisor starts another, which serves again."""
@@ -199,14 +243,14 @@ class Story:
             return
         before = self.host.pids()
         self.host.kill_svscan()
-        self.sent(self.post.compose("bob", "While svscan is dead."), self.post.send_smtplib)
+        self.sent(self.post.compose(USERS[1], "While svscan is dead."), self.post.send_smtplib)
         self.report.check("svscan killed: services and loggers live on", self.gone(before))
         self.host.start()
         self.report.attempt("the next svscan takes all over", lambda: self.taken(before))
-        self.quiet("smtp")
-        self.killed("smtp", partial(self.served, "smtp", self.greet))
-        self.quiet("pop3")
-        self.killed("pop3/log", partial(self.logged, "pop3", self.login))
+        self.quiet_all()
+        self.killed(SMTPDS[0], partial(self.served, SMTPDS[0], self.greet))
+        self.quiet_all()
+        self.killed(f"{POP3DS[0]}/log", partial(self.logged, POP3DS[0], self.login))
         self.report.attempt("qmail-send still works", self.trigger)
 
     def gone(self, before: dict[str, int]) -> str:
@@ -215,29 +259,42 @@ class Story:
         return ", ".join(f"{name} is gone" for name, pid in before.items() if pid not in alive)
 
     def taken(self, before: dict[str, int]) -> str:
-        """Wait until all are supervised, and name those whose pid is another one."""
+        """Wait until all are supervised, and name the services whose pid is another one.
+
+        The logger is: the next svscan starts its own, which goes on where that one ended.
+        """
         wrong = self.up()
-        changed = [name for name in before if self.pids.get(name) != before[name]]
+        changed = [name for name in SERVICES if self.pids.get(name) != before[name]]
         return wrong or ", ".join(f"{name} has another pid" for name in changed)
 
     def last_mails(self) -> None:
         """Mail still works after all that."""
-        for user in USERS:
-            self.sent(self.post.compose(user, "After all that."), self.post.send)
+        for user in USERS[::2]:
+            self.sent(self.post.compose(user, "After all that."), self.post.send_smtplib)
             self.fetched(user)
-        self.quiet("smtp")
-        self.quiet("pop3")
+        self.fetched(USERS[1])
+        self.quiet_all()
 
     def show(self) -> None:
         """Show svstat, and the ends of the logs in local time."""
         say("\nsvstat:")
         say(self.host.svstat().rstrip("\n"))
-        for name in SERVICES:
+        for name in (SMTPDS[0], POP3DS[0], "qmail-send"):
             say(f"\nthe end of {name}'s log, in local time:")
             data = b"".join(line + b"\n" for line in logs.labelled(self.log(name))[-SHOWN:])
             local = self.host.command("tai64nlocal", data=data)
             say(os.fsdecode(local).replace("\r", "").rstrip("\n"))
+        if self.host.ours:
+            self.show_ratios()
         say("")
+
+    def show_ratios(self) -> None:
+        """Show how much of what was said the logs keep, as the logger counted it."""
+        for kind, names, paper in (("sending", SMTPDS, 3), ("receiving", POP3DS, 10)):
+            said = [logs.counted(self.host.scan / name / "log") for name in names]
+            say(f"\n{kind}, in bytes (the paper kept 1/{paper}):")
+            for name, (read, kept) in zip(names, said, strict=True):
+                say(f"    {name}: {kept} of {read} kept: 1/{read / max(kept, 1):.1f}")
 
     def stop(self) -> None:
         """Stop everything in order; nothing is left."""
@@ -249,36 +306,53 @@ class Story:
 
     def check_logs(self) -> None:
         """Every session and mail is in the logs, and no password."""
-        check, smtp, pop3 = self.report.attempt, self.log("smtp"), self.log("pop3")
-        post = self.post
-        all_logs = [self.log(name) for name in SERVICES]
+        check, all_logs = self.report.attempt, [self.log(name) for name in SERVICES]
         files = [file for log in all_logs for file in log.parent.rglob("*") if file.is_file()]
-        count, logins = post.smtp_sessions, post.logins
-        check(
-            f"smtp log: pid, ok and end of {count} sessions",
-            lambda: logs.missing_sessions(smtp, count),
-        )
-        check(
-            f"smtp log: MAIL FROM, RCPT TO and Subject of {len(post.sent)} mails",
-            lambda: logs.missing_mails(smtp, post.sent),
-        )
-        check(
-            f"pop3 log: pid, ok and end of {logins.total()} sessions",
-            lambda: logs.missing_sessions(pop3, logins.total()),
-        )
-        check("pop3 log: USER of each login", lambda: logs.missing_logins(pop3, logins))
+        for domain in DOMAINS:
+            self.check_domain(domain)
         check(f"qmail-send log: all {self.triggers} messages", self.missing_messages)
-        for log in (smtp, pop3):
-            status = log.parent / "status"
-            claim = f"{log.parts[-3]} log: the count of connections in status"
-            check(claim, partial(logs.missing_status, status))
         check("no password in any log", lambda: logs.revealed(files, self.host.plan.passwords))
         check("each log was finished in order", lambda: logs.unclean(all_logs))
+
+    def check_domain(self, domain: str) -> None:
+        """A domain's two logs hold its sessions and mails, and nothing of another domain."""
+        smtp, pop3 = self.log(f"smtpd@{domain}"), self.log(f"pop3d@{domain}")
+        mails = [mail for mail in self.post.sent if mail.domain() == domain]
+        logins = Counter(
+            {
+                user.partition("@")[0]: count
+                for user, count in self.post.logins.items()
+                if user.endswith(f"@{domain}")
+            }
+        )
+        claims: dict[str, Callable[[], str]] = {}
+        for log in (smtp, pop3):
+            name = log.parts[-3]
+            count = self.sessions(name)
+            claims[f"{name} log: pid, ok and end of {count} sessions"] = partial(
+                logs.missing_sessions, log, count
+            )
+            claims[f"{name} log: nothing of other domains"] = partial(
+                logs.foreign, log, domain, DOMAINS
+            )
+            claims[f"{name} log: the count of connections in status"] = partial(
+                logs.missing_status, log.parent / "status"
+            )
+        claim = f"smtpd@{domain} log: MAIL FROM, RCPT TO and Subject of {len(mails)} mails"
+        claims[claim] = partial(logs.missing_mails, smtp, mails)
+        claims[f"pop3d@{domain} log: USER of each login"] = partial(
+            logs.missing_logins, pop3, logins
+        )
+        for claim, missing in claims.items():
+            self.report.attempt(claim, missing)
 
     def live(self) -> None:
         """Start, use, kill, take over, use again, show."""
         self.start()
         self.mails()
+        self.report.attempt(
+            "a change in the table restarts that domain's two services", self.changed
+        )
         self.kills()
         self.takeover()
         self.last_mails()
