@@ -45,6 +45,8 @@ def collect(scan: "Svscan", signals: tuple[int, ...]) -> Scan:
         signals=signals,
         is_stopping=scan.is_stopping,
         last_number=scan.loggers.last_number,
+        crashes=scan.reexec.crashes,
+        crashed_ns=scan.reexec.crashed_ns,
     )
 
 

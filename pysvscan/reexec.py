@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pysvscan import handover, trial
+from pysvscan import handover, strerr, trial
 from pysvscan.core import restart
 from pysvscan.core.handover import Scan, descriptors, pack
 from pysvscan.entry import Entry
@@ -162,9 +162,10 @@ class Reexec:
                 serve()
                 is_over = True
             except Exception as exc:  # noqa: BLE001 (outside all boundaries: DESIGN 4)
-                self.crashed(exc)
+                hand, self.scan.in_hand = self.scan.in_hand, None
+                self.scan.boundary(self.scan, functools.partial(self.crashed, exc, hand))
 
-    def crashed(self, exc: Exception) -> None:
+    def crashed(self, exc: Exception, hand: object) -> None:
         """Execute ourselves anew, after a growing delay; if that cannot be done, just go on."""
         now_ns = time.monotonic_ns()
         is_new = now_ns - self.crashed_ns > 2 * restart.LONGEST_NS
@@ -173,15 +174,24 @@ class Reexec:
         self.scan.log.say("svscan", "warning", f"executing myself anew after {why}")
         if self.crashes > 1:
             self.pause(restart.delay(self.crashes - 1))
-        hand, self.scan.in_hand = self.scan.in_hand, None
-        self.execute(
-            lambda scan: scan._replace(
-                crashes=self.crashes,
-                crashed_ns=self.crashed_ns,
-                crash=why,
-                in_hand=hand.key if isinstance(hand, Entry) else (),
-            )
-        )
+        key = hand.key if isinstance(hand, Entry) else ()
+        why_not = self.ask()
+        if why_not is None:
+            self.execute(lambda scan: scan._replace(in_hand=key, crash=why))
+        else:
+            self.refuse(why_not, None)
+
+    def ask(self) -> str | None:
+        """Try the version that is installed, and wait for its answer: the loop serves nobody."""
+        self.reserve.free()
+        try:
+            state = write(pack(handover.collect(self.scan, ())))
+            try:
+                return trial.ask(self.scan.inherited, state)
+            finally:
+                os.close(state)
+        except OSError as exc:
+            return strerr.reason(exc)
 
     def pause(self, delay_ns: int) -> None:
         """Wait outside the loop, which may be what raises; a signal ends it sooner."""

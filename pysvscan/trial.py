@@ -5,6 +5,7 @@ Whatever else comes of it, its last line is the reason why the old image goes on
 """
 
 import os
+import select
 import signal
 import sys
 import time
@@ -15,6 +16,7 @@ from pysvscan.loop import Deadline, Loop
 
 DEADLINE_NS = 20_000_000_000  # on a machine that has much else to do
 OUTPUT_BYTES = 65536
+NO_ANSWER = b"\nno answer in %d s" % (DEADLINE_NS // 10**9)
 PROGRAM = ("-I", "-X", "utf8", "-m", "pysvscan.successor")
 
 
@@ -63,7 +65,7 @@ class Trial:
 
     def give_up(self) -> None:
         """Wait no longer."""
-        self.said += f"no answer in {DEADLINE_NS // 10**9} s".encode()
+        self.said += NO_ANSWER
         os.kill(self.pid, signal.SIGKILL)
 
     def died(self, wstatus: int) -> None:
@@ -92,6 +94,32 @@ def spawn(inherited: Inherited, state: int, output: int) -> int:
         )
     finally:
         os.close(reader)
+
+
+def ask(inherited: Inherited, state: int) -> str | None:
+    """Start a trial and wait for its end; says why not, or None.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    output, theirs = os.pipe2(os.O_CLOEXEC)
+    with open(output, "rb", buffering=0) as reader:
+        try:
+            pid = spawn(inherited, state, theirs)
+        finally:
+            os.close(theirs)
+        said, end_ns = b"", time.monotonic_ns() + DEADLINE_NS
+        poll = select.poll()
+        poll.register(output, select.POLLIN)
+        while poll.poll(max(0, end_ns - time.monotonic_ns()) // 1_000_000):
+            data = reader.read(OUTPUT_BYTES)
+            if not data:
+                break
+            said += data
+        else:
+            said += NO_ANSWER
+            os.kill(pid, signal.SIGKILL)
+    return verdict(said, os.waitpid(pid, 0)[1])
 
 
 def verdict(said: bytes, wstatus: int) -> str | None:

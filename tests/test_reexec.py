@@ -1,17 +1,23 @@
 """svscan executes itself anew: same pid, same services, nothing forgotten; or it says why not."""
 
 import contextlib
+import functools
 import os
+import resource
+import shutil
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pysvscan.core import history
+from tests.conftest import Installed, install
 from tests.scan import (
     Scan,
     command,
+    is_supervised,
     pid,
     scanning,
     service,
@@ -106,3 +112,152 @@ def test_reexec_obeys_what_came_meanwhile(scan: Scan, path: Path) -> None:
     os.kill(scan.process.pid, signal.SIGCONT)
     wait_up(path / "held")
     wait_up(path / "plain", but=first)
+
+
+# versions that cannot go on
+
+
+def edit(file: Path, before: str, after: str) -> Callable[[], None]:
+    """Change a file of the installed package, however often in a second; give what undoes that."""
+    text = file.read_text()
+    assert before in text
+
+    def write(new: str) -> None:
+        file.unlink()
+        file.write_text(new)
+        shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
+
+    write(text.replace(before, after))
+    return lambda: write(text)
+
+
+def hide(file: Path) -> Callable[[], None]:
+    """Take a file away; give what brings it back."""
+    hidden = file.with_name(f"{file.name}.hidden")
+    file.rename(hidden)
+    return lambda: hidden.rename(file) and None
+
+
+REFUSED = "svscan: warning: unable to re-execute, going on"
+BROKEN: dict[str, tuple[Callable[[Installed], Callable[[], None]], str]] = {
+    "syntax error": (
+        lambda it: edit(it.library / "pysvscan/loop.py", "import os", "import os import"),
+        "SyntaxError: invalid syntax",
+    ),
+    "missing dependency": (
+        lambda it: hide(it.library / "dependencies.pth"),
+        "ModuleNotFoundError: No module named 'psutil'",
+    ),
+    "state of another version": (
+        lambda it: edit(it.library / "pysvscan/core/handover.py", "VERSION = 1", "VERSION = 2"),
+        "svscan: fatal: a state of version 1, and this one takes 2",
+    ),
+    "removed interpreter": (
+        lambda it: hide(it.python),
+        "file does not exist",
+    ),
+    "no package": (
+        lambda it: hide(it.library / "pysvscan"),
+        "No module named 'pysvscan'",
+    ),
+    "death": (
+        lambda it: edit(
+            it.library / "pysvscan/loop.py", "import os", "import os; os.abort()\nimport os"
+        ),
+        "signal 6",
+    ),
+}
+
+
+@pytest.fixture
+def own(installed: Installed, tmp_path: Path) -> Installed:
+    """Install the package once more, to be broken."""
+    return install(tmp_path / "venv", installed.wheel, installed.base)
+
+
+def test_reexec_into_a_broken_version_is_refused(own: Installed, path: Path) -> None:
+    """The old version goes on, each time, and says why in one line; a good one it executes."""
+    program = (str(own.python), "-I", "-m", "pysvscan")
+    with scanning(path, program=program) as scan:
+        names = ("plain", "logged", "logged/log", "built-in")
+        scan.pids(*names, "built-in/log")
+        with untouched(scan, *names, "built-in/log"):
+            for breakage, why in BROKEN.values():
+                before, image = len(scan.lines()), pipes(scan)
+                repair = breakage(own)
+                scan.process.send_signal(signal.SIGUSR2)
+                wait_until(lambda: len(scan.lines()) > before)  # noqa: B023
+                repair()
+                assert len(scan.lines()) == before + 1
+                assert scan.lines()[-1].startswith(f"{REFUSED}: ")
+                assert why in scan.lines()[-1]
+                assert pipes(scan) & image
+        with untouched(scan, *names):
+            reexecute(scan)
+
+
+def test_reexec_with_a_full_descriptor_table(tmp_path: Path) -> None:
+    """Those in reserve are enough: what runs is kept, whether the new image comes or not."""
+    path, limit = tmp_path / "service", (256, 256)
+    model = service(tmp_path / "model")
+    for number in range(60):
+        (path / f"{number}").mkdir(parents=True)
+        (path / f"{number}/run").symlink_to(model / "run")
+    full = functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, limit)
+    with scanning(path, preexec_fn=full) as scan:
+        wait_until(lambda: any("unable to start more" in line for line in scan.lines()))
+        names = [where.name for where in path.iterdir() if pid(where)]
+        assert names
+        with untouched(scan, *names):
+            reexecute(scan)
+            reexecute(scan)
+            command(path / names[0], b"o")
+
+
+# after an exception that nobody caught
+
+CRASHING = """
+import os, sys
+from pysvscan import entry, loop, supervise
+place, armed = sys.argv.pop(), sys.argv.pop()
+
+def injected(self, *args):
+    if os.path.exists(armed):
+        os.unlink(armed)
+        raise RuntimeError("injected")
+    return whole(self, *args)
+
+def hopeless(self, exc):
+    raise exc
+
+if place == "loop":
+    whole, loop.Loop.expire = loop.Loop.expire, injected
+else:
+    whole, supervise.Supervise.obey = supervise.Supervise.obey, injected
+    entry.Entry.set_aside = hopeless
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("place", ["loop", "entry"])
+def test_exception_outside_of_all_boundaries_is_no_end(path: Path, place: str) -> None:
+    """The old image goes, the services stay; what was in hand then is set aside, and then comes back."""
+    armed = path.with_name("armed")
+    program = (sys.executable, "-I", "-c", CRASHING)
+    with scanning(path, program=program, words=(str(armed), place)) as scan:
+        names = ("plain", "logged", "logged/log", "built-in")
+        scan.pids(*names, "built-in/log")
+        with untouched(scan, *names):
+            before = pipes(scan)
+            armed.touch()
+            command(path / "plain", b"o")
+            wait_until(lambda: not pipes(scan) & before)
+            wait_until(scan.listens)
+            wait_until(lambda: is_supervised(path / "plain"))
+            scan.barrier()
+        said = [line for line in scan.lines() if "injected" in line]
+        assert said[0].startswith("svscan: warning: executing myself anew after RuntimeError")
+        assert [line.split(":")[2] for line in said[1:]] == (
+            [] if place == "loop" else [" plain set aside for 1 s"]
+        )
