@@ -1,12 +1,13 @@
-"""svscanboot [DIR]: what init starts: svscan, its errors shown by readproctitle.
+"""svscanboot [DIR]: what init starts: svscan, again and again, its errors shown by readproctitle.
 
 Unlike 0.76's it does not begin with `svc -dx`: services that outlived their svscan run on, and the
 new one takes them over. Source: daemontools 0.76 svscanboot.
 """
 
 import os
+import signal
 
-from pysvscan import strerr
+from pysvscan import respawn, strerr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,28 +15,52 @@ if TYPE_CHECKING:
 
 PATH = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin"
 DIRECTORIES = (b"/service", b"/etc/service")  # Bernstein's, Debian's
+TITLE = [b"readproctitle", b"service", b"errors:", b"." * 400]
 
 
 def main(argv: list[bytes], chain: "Chain") -> int:
-    """Become svscan, with a readproctitle beside it, and nothing of whoever started us."""
+    """Keep svscan running until TERM, with a readproctitle, and nothing of whoever started us."""
     if len(argv) > 2:
         raise strerr.Usage("svscanboot [dir]")
     directory = argv[1] if len(argv) == 2 else scan_directory()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, respawn.HEARD)
+    for number in respawn.HEARD:
+        signal.signal(number, signal.SIG_DFL)  # ignored, it would be by svscan, too
     null = os.open(b"/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     chain.env = {b"PATH": PATH}
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        os.dup2(reader, 0)
-        chain.execute([b"readproctitle", b"service", b"errors:", b"." * 400])
-    for fd in (1, 2):
-        os.dup2(writer, fd)
-    try:  # noqa: SIM105 (contextlib would cost an import)
-        os.setsid()
-    except PermissionError:  # init made us a leader already
-        pass
-    chain.execute([b"svscan", directory])
+    reader, writer = os.pipe()  # we keep the reader: with no readproctitle, services wait
+    mouth = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
+
+    def start(argv: list[bytes], streams: tuple[int, ...]) -> int:
+        if pid := os.fork():
+            return pid
+        try:
+            become(argv, streams, chain, mask)
+        finally:  # nothing may return into the parent's code
+            os._exit(111)
+
+    def say(message: str) -> None:
+        try:  # noqa: SIM105 (contextlib would cost an import)
+            os.write(mouth, strerr.line("svscanboot", "warning", message))
+        except OSError:
+            pass  # nobody reads; svscan is what matters
+
+    return respawn.Respawn(
+        lambda: start([b"svscan", directory], (null, writer, writer)),
+        lambda: start(TITLE, (reader, null, null)),
+        say,
+    ).run()
+
+
+def become(argv: list[bytes], streams: tuple[int, ...], chain: "Chain", mask: set[int]) -> None:
+    """In the child: be one of our commands, in a session of its own."""
+    os.setsid()
+    for number, fd in enumerate(streams):
+        os.dup2(fd, number)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    chain.execute(argv)
 
 
 def scan_directory() -> bytes:

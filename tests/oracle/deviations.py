@@ -281,8 +281,9 @@ DEVIATIONS = (
     ),
     Deviation(
         name="svscanboot-services-stay",
-        what="svscanboot does not begin with svc -dx, and becomes svscan, in a session of its own; "
-        "a directory may be named: without, it takes /service or else /etc/service",
+        what="svscanboot does not begin with svc -dx; it runs svscan in a session of its own, "
+        "again when that dies, and ends with it on TERM; a directory may be named: without, it "
+        "takes /service or else /etc/service",
         why="services that outlived their svscan were ended at its restart; init saw svscan's end "
         "only when all services had closed their stderr",
         source="svscanboot.sh",

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pysvscan.commands import svscanboot
+from pysvscan.core.restart import SECOND_NS
+from pysvscan.respawn import Kept, catches
 from tests.conftest import Installed
 from tests.oracle.runner import C_DIRECTORIES, Result, c_program, count, environment, run
 from tests.wait import wait_until
@@ -91,7 +93,7 @@ def debians(where: Path) -> Iterator[Path]:
 
 @contextmanager
 def ours(installed: Installed, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ours, in a group that it does not lead; it may be dead at the end."""
+    """Run ours; it ends by TERM, if it has not before, and then stops everything."""
     words = [installed.program("svscanboot"), str(directory)]
     process = subprocess.Popen(words, env=environment(A="1"), stdin=subprocess.DEVNULL)
     try:
@@ -106,30 +108,111 @@ def is_supervised(installed: Installed, directory: Path) -> bool:
     return run([installed.program("svok"), "x"], cwd=directory).code == 0
 
 
+def svscan(boot: int, but: int = 0) -> int:
+    """Wait until svscan hears TERM, and is another than that; give its pid."""
+
+    def found() -> int:
+        words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children(boot)}
+        pids = [pid for pid, line in words.items() if line.split(b"\0")[-3:-2] != [b"errors:"]]
+        return next((pid for pid in pids if pid != but and catches(pid, signal.SIGTERM)), 0)
+
+    return wait_until(found)
+
+
+def running(directory: Path) -> bytes:
+    """Give the service's pid, as its status has it."""
+    return (directory / "x/supervise/status").read_bytes()[12:16]
+
+
 @pytest.mark.slow
 @pytest.mark.deviation("svscanboot-services-stay")
 def test_svscanboot_starts_what_debians_starts(installed: Installed, tmp_path: Path) -> None:
     """A service's environment and descriptors, and the title that shows what it says.
 
-    Ours becomes svscan, and leads a session: so init sees the end of svscan itself, and TERM gets
-    there. The next one takes the running service over.
+    svscan leads a session. When it is killed, the next one takes the service over; when the title
+    is, another reads the same pipe; TERM ends all. No child of ours keeps a signal blocked.
     """
     with debians(tmp_path / "c") as directory:
         given, _, words = shown(directory)
     directory = scan_directory(tmp_path / "ours")
-    with ours(installed, directory) as first:
+    with ours(installed, directory) as boot:
         assert shown(directory)[::2] == (given, words)
-        assert os.getsid(first.pid) == first.pid
-        title = shown(directory)[1]
-        pid = (directory / "x/supervise/status").read_bytes()[12:16]
-        first.kill()
-    assert not is_supervised(installed, directory)
-    with ours(installed, directory):
+        first, title, pid = svscan(boot.pid), shown(directory)[1], running(directory)
+        assert os.getsid(first) == first
+        assert blocked(first) == blocked(title) == blocked(int.from_bytes(pid, "little")) == 0
+        os.kill(first, signal.SIGKILL)
+        second = svscan(boot.pid, but=first)
         wait_until(lambda: is_supervised(installed, directory))
-        assert (directory / "x/supervise/status").read_bytes()[12:16] == pid
-        assert Path(f"/proc/{title}").exists()
-    wait_until(lambda: not Path(f"/proc/{title}").exists())
+        os.kill(second, signal.SIGHUP)
+        boot.send_signal(signal.SIGHUP)
+        pipe = os.readlink(f"/proc/{second}/fd/2")
+        said = b"svscanboot: warning: svscan died of signal 9, starting it again in 1 s"
+        wait_until(lambda: said in titles(pipe)[title][-2])
+        os.kill(title, signal.SIGKILL)
+        wait_until(lambda: titles(pipe).keys() - {title, boot.pid})
+        assert running(directory) == pid
+        boot.terminate()
+        assert boot.wait(60) == 0
+        assert not is_supervised(installed, directory)
+        assert running(directory) == bytes(4)
+        wait_until(lambda: not titles(pipe))
     count("svscanboot")
+
+
+def blocked(pid: int) -> int:
+    """Give the signals that a process blocks."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("SigBlk:")).split()[1], 16)
+
+
+@pytest.mark.slow
+def test_svscanboot_stops_what_runs_at_any_moment(installed: Installed, tmp_path: Path) -> None:
+    """TERM before svscan hears it, and while there is none: nothing is left running.
+
+    While a former svscan lives, whose svscanboot was killed, the new one stops nothing.
+    """
+    directory = scan_directory(tmp_path)
+    with ours(installed, directory) as boot:
+        wait_until(lambda: children(boot.pid))
+    assert boot.returncode == 0
+    assert not is_supervised(installed, directory)
+    with ours(installed, directory) as boot:
+        os.kill(svscan(boot.pid), signal.SIGKILL)
+    assert (boot.returncode, running(directory)) == (0, bytes(4))
+    with ours(installed, directory) as boot:
+        first = svscan(boot.pid)
+        wait_until(lambda: running(directory) != bytes(4))
+        boot.kill()
+    words = [installed.program("svscanboot"), str(directory)]
+    second = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    wait_until(lambda: children(second.pid))
+    second.terminate()
+    assert second.wait(60) == 111
+    assert is_supervised(installed, directory)
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: not is_supervised(installed, directory))
+
+
+def children(pid: int) -> list[int]:
+    """List the children of a process; svscanboot blocks what it hears before it has any."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize(
+    ("lived_s", "delays_s"), [(0, [1, 2, 4, 8]), (59, [1, 2, 4, 8]), (60, [1, 1, 1, 1])]
+)
+def test_svscan_that_dies_young_waits_longer(lived_s: int, delays_s: list[int]) -> None:
+    """One second, two, four, unless it has lived for a minute."""
+    kept = Kept(os.getpid)
+    found = []
+    for _ in delays_s:
+        kept.due_ns = 0
+        kept.start_if_due()
+        kept.started_ns -= lived_s * SECOND_NS
+        found.append(kept.died() // SECOND_NS)
+        kept.start_if_due()
+        assert kept.pid == 0
+    assert found == delays_s
 
 
 def test_svscanboot_takes_one_directory(installed: Installed, tmp_path: Path) -> None:
