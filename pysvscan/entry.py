@@ -226,6 +226,11 @@ class Entry:
         """Say what service or logger have to say, under the name that C's would."""
         self.scan.say_seldom("supervise", label, message, cause)
 
+    def rotate(self) -> None:
+        """Rotate a built-in log."""
+        if isinstance(self.log, EntryLog):
+            self.log.feed(ord("a"))
+
     # changes in a directory where something is missing
 
     def watch(self, directory: int) -> None:

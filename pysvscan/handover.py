@@ -44,6 +44,8 @@ def collect(scan: "Svscan", signals: tuple[int, ...]) -> Scan:
         entries=tuple(entries),
         signals=signals,
         is_stopping=scan.is_stopping,
+        stop_ns=scan.stopping.begun_ns,
+        stop_code=scan.stopping.code,
         last_number=scan.loggers.last_number,
         crashes=scan.reexec.crashes,
         crashed_ns=scan.reexec.crashed_ns,
@@ -164,6 +166,7 @@ def split(entry: bytes) -> tuple[bytes, bytes]:
 def restore(scan: "Svscan", state: Scan) -> None:
     """Make everything again, the entries first: none of them has to wait for the others."""
     scan.loggers.last_number = state.last_number
+    scan.stopping.begun_ns, scan.stopping.code = state.stop_ns, state.stop_code
     for it in state.entries:
         entry = Entry(scan, (it.key[0], it.key[1]), it.label, it.directory, it.is_begun)
         scan.entries[entry.key] = entry

@@ -2,6 +2,9 @@
 
 A logger reads to the end of its pipe: our holder is closed, so that it meets end of file. Where a
 stray process still holds the pipe, the logger gets a TERM as soon as nothing is left to read.
+
+Under a budget the services get a KILL a second before its end, and at its end svscan leaves,
+whatever is still there. As PID 1 it then ends what else there is: see strays.py.
 """
 
 import functools
@@ -12,6 +15,8 @@ from typing import TYPE_CHECKING
 from pysvscan.core.service import State, has_process
 from pysvscan.entry import Entry
 from pysvscan.entrylog import EntryLog
+from pysvscan.pid1 import is_pid1
+from pysvscan.strays import Strays
 from pysvscan.supervise import Supervise
 from pysvscan.unread import unread
 
@@ -24,33 +29,81 @@ LOGGER_NS = 2 * SECOND_NS  # a logger that does not read to end of file in this 
 OPENING_NS = SECOND_NS // 20  # how often we look whether a new logger has its pipe
 TRIES = 3  # so often a logger that cannot even be started is tried
 YOUNG_NS = 5 * SECOND_NS  # an older logger has it, or will never have it
+LAST_NS = SECOND_NS  # of the budget, for the loggers
+CONTAINER_NS = 9 * SECOND_NS  # the budget of PID 1: docker kills after 10 s
 
 
 class Stopping:
-    """The stop of a scan directory."""
+    """The stop of a scan directory.
+
+    Attributes:
+        budget_ns: how long it may take; None: as long as it takes.
+        begun_ns: when it began, on the monotonic clock; 0: it did not.
+        code: svscan's exit code.
+        busy, running: entries that may not be idle yet, and that may still have a service.
+        strays: what PID 1 has to end besides; None: it is for us to leave alone.
+    """
 
     def __init__(self, scan: "Svscan") -> None:
         self.scan = scan
+        self.budget_ns = CONTAINER_NS if is_pid1() else None
+        self.begun_ns = 0
+        self.code = 0
+        self.busy: list[Entry] = []
+        self.running: list[Entry] = []
+        self.strays = Strays(scan, self.leave_if_idle) if is_pid1() else None
 
     def begin(self) -> None:
         """Stop each service, and leave when all is gone."""
-        for entry in list(self.scan.entries.values()):
+        self.begun_ns = time.monotonic_ns()
+        self.begin_waiting()
+        for entry in list(self.busy):
             self.scan.boundary(entry, functools.partial(self.end_main, entry))
-        self.scan.loggers.on_idle = self.leave_if_idle
         self.leave_if_idle()
+
+    def begin_waiting(self) -> None:
+        """Take note of those who have to end, and limit the time for that."""
+        self.busy = list(self.scan.entries.values())
+        self.running = list(self.busy)
+        if self.budget_ns is not None:
+            self.limit(self.budget_ns)
+        self.scan.loggers.on_idle = self.leave_if_idle
         self.wait()
 
     def resume(self) -> None:
         """Go on after an exec; who was told to end already is not told again."""
-        for entry in list(self.scan.entries.values()):
+        self.begin_waiting()
+        for entry in list(self.busy):
             main = entry.main
             if main and main.state is not State.LAST:
                 self.scan.boundary(entry, functools.partial(self.end_main, entry))
             elif not main:
                 self.scan.boundary(entry, functools.partial(self.end_log, entry))
-        self.scan.loggers.on_idle = self.leave_if_idle
         self.leave_if_idle()
-        self.wait()
+
+    def limit(self, budget_ns: int) -> None:
+        """Set the moments of the budget."""
+        kill_ns = budget_ns - min(LAST_NS, budget_ns // 2)
+        if self.strays:
+            ask_ns = kill_ns - min(LAST_NS, kill_ns // 2)
+            self.scan.loop.at(self.begun_ns + ask_ns, self.strays, self.strays.begin)
+        self.scan.loop.at(self.begun_ns + kill_ns, self.scan, self.kill)
+        self.scan.loop.at(self.begun_ns + budget_ns, self.scan, self.leave)
+
+    def kill(self) -> None:
+        """Kill every service that still runs: from now on the loggers have to end."""
+        for entry in list(self.scan.entries.values()):
+            if entry.main:
+                self.scan.boundary(entry, functools.partial(entry.main.feed, ord("k")))
+        if self.strays:
+            self.strays.kill()
+
+    def leave(self) -> None:
+        """Leave at the end of the budget, whatever is left."""
+        left = [entry.shown() for entry in self.scan.entries.values() if not entry.is_idle()]
+        if left:
+            self.say("warning", "leaving", left)
+        self.scan.loop.stop()
 
     def end_main(self, entry: Entry) -> None:
         """Stop a service; one that is set aside is taken up again for this."""
@@ -101,10 +154,16 @@ class Stopping:
             entry.later(LOGGER_NS, functools.partial(self.terminate, entry))
 
     def leave_if_idle(self) -> None:
-        """Leave when nothing is left."""
-        if not all(entry.is_idle() for entry in self.scan.entries.values()):
+        """Leave when nothing is left; as PID 1, end the strays when no service is left."""
+        while self.running and self.running[-1].main is None:
+            self.running.pop()
+        if self.strays and not self.running:
+            self.strays.begin()
+        while self.busy and self.busy[-1].is_idle():
+            self.busy.pop()
+        if self.busy or not self.scan.loggers.is_idle():
             return
-        if self.scan.loggers.is_idle():
+        if self.strays is None or self.strays.are_gone:
             self.scan.loop.stop()
 
     def wait(self) -> None:
@@ -116,9 +175,13 @@ class Stopping:
     def say_waiting(self) -> None:
         """Say for whom we wait."""
         left = [entry.shown() for entry in self.scan.entries.values() if not entry.is_idle()]
-        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
-        self.scan.log.say("svscan", "info", f"waiting for {', '.join(left[:5])}{more}")
+        self.say("info", "waiting for", left)
         self.wait()
+
+    def say(self, label: str, doing: str, left: list[str]) -> None:
+        """Say something of those who are left."""
+        more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+        self.scan.log.say("svscan", label, f"{doing} {', '.join(left[:5])}{more}")
 
 
 def is_opening(log: Supervise, pipe: int) -> bool:

@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 
+import pysvscan.log
+import pysvscan.svscan  # noqa: F401 (all that svscan will import: what is missing is found now)
 from pysvscan import accelerators, handover, servicetoml, strerr
 from pysvscan.commands import svscan
 from pysvscan.core.handover import HandoverError, Scan, descriptors, unpack

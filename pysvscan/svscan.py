@@ -12,7 +12,6 @@ import errno
 import fcntl
 import functools
 import os
-import signal
 import stat
 import time
 
@@ -25,7 +24,9 @@ from pysvscan.inherited import Inherited
 from pysvscan.log import Log
 from pysvscan.loggers import Loggers
 from pysvscan.loop import Callback, Deadline, Loop
+from pysvscan.pid1 import Orphans
 from pysvscan.reexec import Reexec
+from pysvscan.signals import Signals
 from pysvscan.starter import Starter
 from pysvscan.stderr import last_frame
 from pysvscan.stopping import Stopping
@@ -113,10 +114,8 @@ class Svscan:
         self.control = self.state.control if self.state else self.open_control()
         if self.control >= 0:
             self.loop.read(self.control, self, self.obey)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.loop.signal(number, self, self.stop)
-        self.loop.signal(signal.SIGHUP, self, self.look_at_all)
-        self.loop.signal(signal.SIGUSR2, self, self.reexec.begin)
+        Orphans(self.loop).adopt()
+        Signals(self).listen()
 
     def open_watch(self) -> None:
         """Have inotify; where there is none, each look tries again."""
@@ -154,12 +153,18 @@ class Svscan:
                 if byte in LETTERS:
                     self.boundary(self, functools.partial(LETTERS[byte], self))
 
-    def run(self) -> None:
-        """Supervise until an ordered stop is done."""
+    def run(self) -> int:
+        """Supervise until an ordered stop is done; give the exit code."""
         self.boundary(self, self.reexec.resume if self.state else self.look_first)
         self.starter.prepare()
         self.reexec.guard(self.loop.run)
         self.starter.close()
+        return self.stopping.code
+
+    def rotate(self) -> None:
+        """Rotate the current file of every built-in log."""
+        for entry in list(self.entries.values()):
+            self.boundary(entry, entry.rotate)
 
     def look_first(self) -> None:
         """Take in what was there before us: it is complete."""

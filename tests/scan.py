@@ -124,10 +124,15 @@ class Scan:
     """
 
     def __init__(
-        self, path: Path, program: Sequence[str] = OURS, words: Sequence[str] = (), **settings: Any
+        self,
+        path: Path,
+        program: Sequence[str] = OURS,
+        words: Sequence[str] = (),
+        options: Sequence[str] = (),
+        **settings: Any,
     ) -> None:
         self.path = path
-        self.program = (*program, "svscan", str(path), *words)
+        self.program = (*program, "svscan", *options, str(path), *words)
         self.said = path.with_name(f"{path.name}.stderr")
         self.settings: dict[str, Any] = settings
         self.barriers = 0

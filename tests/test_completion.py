@@ -69,7 +69,7 @@ def asker(installed: Installed, tmp_path: Path) -> Asker:
         (["pysvscan", "svstat", "wi"], ["SCAN/wiki"]),
         (["pysvscan", "svs"], ["svscan", "svstat"]),
         (["svscan", "sc"], ["scan"]),
-        (["svscan", "--"], ["--json"]),
+        (["svscan", "--"], ["--json", "--stop-budget"]),
         (["svscanctl", "-r", "sc"], ["scan"]),
         (["svok", "-"], []),
         (["svlog", "-f", "wi"], ["SCAN/wiki"]),

@@ -38,7 +38,7 @@ _pysvscan_options() {
     svup) printf -- '-%s\n' l L ;;
     svstat) printf '%s\n' -l --json ;;
     svlog) printf -- '-%s\n' f n g o -since -until -conversations -pid ;;
-    svscan) echo --json ;;
+    svscan) echo --json --stop-budget ;;
     svscanctl) printf -- '-%s\n' r a t q l ;;
     svinstance) printf -- '%s\n' -d -l -t -w --plan ;;
     esac

@@ -120,7 +120,7 @@ class Scan(NamedTuple):
     Attributes:
         words: the command line, the command's name first.
         signals: that came and were not served.
-        is_stopping: an ordered stop is under way.
+        is_stopping: an ordered stop is under way, since `stop_ns`, and svscan will exit stop_code.
         last_number: of a log.
         crashes: how often in a row it was an exception that led to this, the last at `crashed_ns`.
         crash: that exception.
@@ -134,6 +134,8 @@ class Scan(NamedTuple):
     entries: tuple[Entry, ...]
     signals: tuple[int, ...] = ()
     is_stopping: bool = False
+    stop_ns: int = 0
+    stop_code: int = 0
     last_number: int = 0
     crashes: int = 0
     crashed_ns: int = 0

@@ -1,0 +1,165 @@
+"""svscan as PID 1, as subreaper, and what signals ask of it; stops under a budget.
+
+Not tested: how long a stop takes (contrib/bench/stop).
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from pysvscan import signals
+from tests import pidns
+from tests.pidns import contained
+from tests.scan import (
+    OURS,
+    SLEEP,
+    Scan,
+    command,
+    is_alive,
+    kill_session,
+    pid,
+    service,
+    wait_started,
+    wait_up,
+)
+from tests.wait import wait_until
+
+pytestmark = pytest.mark.slow
+
+ASKED = "trap 'echo asked > asked; exit' TERM; touch there; while :; do sleep 0.05; done"
+STRAY = f'setsid sh -c "{ASKED}"'
+DEAF = "setsid sh -c \"trap '' TERM; touch deaf; sleep 1000\""
+LOG = "[log]\nscript = './main'\nuser = 'root'\n"
+
+
+@contextlib.contextmanager
+def ending(path: Path, *options: str, program: Sequence[str] = OURS) -> Iterator[Scan]:
+    """Run svscan for a test that ends it."""
+    running = Scan(path, program, options=options)
+    try:
+        yield running
+    finally:
+        running.close()
+        kill_session(running.process.pid)
+
+
+def read(path: Path) -> str:
+    """Read a file, empty while there is none."""
+    return path.read_text() if path.exists() else ""
+
+
+def test_pid1_stops_in_order_and_ends_strays(tmp_path: Path) -> None:
+    """Services that ignore TERM are killed in the budget, strays asked; the log has all."""
+    path = tmp_path / "service"
+    last = "trap 'echo last; exit 0' TERM; echo first; touch up; while :; do sleep 0.05; done"
+    logged = service(path / "logged", f"({DEAF} &)\n({STRAY} &)\n{last}")
+    (logged / "service.toml").write_text(LOG)
+    stubborn = service(path / "stubborn", "trap '' TERM; touch up; while :; do sleep 0.05; done")
+    with contained(path, "--stop-budget", "2") as (running, number):
+        for name in ("up", "there", "deaf"):
+            wait_until(lambda name=name: (logged / name).exists())
+        wait_until(lambda: (stubborn / "up").exists())
+        os.kill(number, signal.SIGTERM)
+        assert running.wait_end() == 0
+    assert read(logged / "asked") == "asked\n"
+    assert read(logged / "log/main/current") == "first\nlast\n"
+    assert (logged / "log/main/current").stat().st_mode & 0o100  # the logger ended in order
+    assert [pid(where) for where in (logged, stubborn)] == [0, 0]
+    warnings = [line for line in running.lines() if line.startswith("svscan: ")]
+    assert warnings == ["svscan: warning: logged/log has no run, which C svscan needs"]
+
+
+def test_pid1_reaps_orphans_and_lives_on(tmp_path: Path) -> None:
+    """Orphans leave no zombie; no signal that asks for nothing ends PID 1."""
+    path = tmp_path / "service"
+    where = service(
+        path / "forker", f"for i in 1 2 3; do (true & sleep 0.1 &); done; touch up\n{SLEEP}"
+    )
+    with contained(path) as (running, number):
+        wait_until((where / "up").exists)
+        wait_until(lambda: len(pidns.below(number)) == 1)  # itself; no zombie is left
+        asking = {*signals.STOP, signal.SIGKILL, signal.SIGSTOP}
+        for signum in signal.valid_signals() - asking:
+            os.kill(number, signum)
+        command(where, b"d")
+        wait_until(lambda: pid(where) == 0)
+        os.kill(number, signal.SIGRTMIN + 3)
+        assert running.wait_end() == 0
+
+
+@pytest.mark.parametrize("signum", signals.STOP)
+def test_stop_signals_stop_in_order(tmp_path: Path, signum: int) -> None:
+    """Each of them is an ordered stop."""
+    service(tmp_path / "service/a")
+    with ending(tmp_path / "service") as running:
+        number = wait_up(tmp_path / "service/a")
+        running.process.send_signal(signum)
+        assert running.wait_end() == 0
+        assert not is_alive(number)
+        assert running.lines() == []
+
+
+def test_signal_before_the_handlers_is_not_lost(tmp_path: Path) -> None:
+    """A TERM that comes while svscan imports its modules stops it in order when it listens."""
+    (tmp_path / "service").mkdir()
+    early = """
+import os, sys
+from pysvscan import signals
+hold = signals.hold
+def held():
+    found = hold()
+    os.kill(os.getpid(), 15)
+    return found
+signals.hold = held
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
+    with ending(tmp_path / "service", program=(sys.executable, "-I", "-c", early)) as running:
+        assert running.wait_end() == 0
+        assert running.lines() == []
+
+
+def test_subreaper_takes_and_reaps_orphans(tmp_path: Path) -> None:
+    """A process whose parent died becomes svscan's child, and is gone when it ends."""
+    where = service(tmp_path / "service/a", f"(sleep 1000 & echo $! > stray)\n{SLEEP}")
+    with ending(tmp_path / "service") as running:
+        wait_started(where)
+        stray = int(read(where / "stray"))
+        wait_until(lambda: pidns.parent(Path(f"/proc/{stray}")) == running.process.pid)
+        os.kill(stray, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{stray}").exists())
+        assert running.stop() == 0
+
+
+def test_usr1_rotates_built_in_logs(tmp_path: Path) -> None:
+    """Each log begins a new file, and goes on."""
+    wheres = [service(tmp_path / f"service/{name}", f"echo {name}; {SLEEP}") for name in "ab"]
+    for where in wheres:
+        (where / "service.toml").write_text("[log]\nscript = './main'\nuser = 'root'\n")
+    with ending(tmp_path / "service") as running:
+        wait_until(lambda: all(read(where / "log/main/current") for where in wheres))
+        running.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: all(list((where / "log/main").glob("@*.s")) for where in wheres))
+        assert running.stop() == 0
+
+
+def test_budget_kills_and_leaves(tmp_path: Path) -> None:
+    """Before its end the services are killed; at its end svscan leaves who is still there."""
+    where = service(tmp_path / "service/a", "trap '' TERM; touch up; while :; do sleep 0.05; done")
+    with ending(tmp_path / "service", "--stop-budget", "1") as running:
+        wait_until((where / "up").exists)
+        assert running.stop() == 0
+        assert pid(where) == 0
+        assert running.lines() == []
+
+
+@pytest.mark.parametrize("word", ["0", "1.5", "-1", "x", "99999999999"])
+def test_budget_is_a_number_of_seconds(tmp_path: Path, word: str) -> None:
+    """Anything else is a wrong usage."""
+    with ending(tmp_path, "--stop-budget", word) as running:
+        assert running.wait_end() == 100
