@@ -35,6 +35,14 @@ def find(word: bytes) -> bytes:
     raise Fatal(f"unable to find a log of {name(word)}: nothing was logged in {name(base)}")
 
 
+def base_of(word: bytes) -> bytes:
+    """Say which `log` belongs to a word that `find` takes."""
+    path = place(word)
+    if is_log(path):
+        return os.path.dirname(os.path.abspath(path))
+    return path if is_log_of_service(path) else path + b"/log"
+
+
 def place(word: bytes) -> bytes:
     """Say where a word leads: with a slash it is a path, else a name in $SVDIR, or else here."""
     word = word.rstrip(b"/") or word

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pysvscan.svlog import Wanted
 
 PARTS = {"explain": "explain", "plan": "svlogplan"}
+PLAN = (b"--retain",)  # what `svlog plan` takes besides -o
 LETTERS = b"f", b"gno"
 LONG = (b"--conversations",)
 LONG_WITH_ARGUMENT = (b"--since", b"--until", b"--pid")
