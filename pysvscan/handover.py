@@ -231,7 +231,7 @@ def restore_built_in(entry: Entry, it: BuiltIn) -> EntryLog | None:
     """Make a built-in log again; a logger of this version waits until the old one lets go."""
     wanted = entry.logs.current.settings.log
     if not wanted:  # it was to make room for a classic one, which the next look starts
-        for fd in (it.lock, it.control, it.ok):
+        for fd in {it.lock, it.control, it.ok}:
             os.close(fd)
         return None
     made = EntryLog(entry, entry.logs.directory, it.label, wanted)
@@ -249,4 +249,4 @@ def restore_built_in(entry: Entry, it: BuiltIn) -> EntryLog | None:
 def hold(files: Files, it: Service | BuiltIn) -> None:
     """Hold what was held."""
     files.lock, files.control, files.ok = it.lock, it.control, it.ok
-    files.held = [it.lock, it.control, it.ok]
+    files.held = list({it.lock, it.control, it.ok})  # control and ok may be one

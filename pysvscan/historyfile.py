@@ -29,9 +29,14 @@ class HistoryFile:
             self.history = history.unpack(read(self.directory))
 
     def ended(self, since_ns: int, wstatus: int | None) -> None:
-        """Write down that the process ended; None: nobody can know how."""
+        """Write down that the process ended; None: nobody knows how."""
         now_ns = time.time_ns()
         self.history.ended(End(now_ns, max(0, now_ns - since_ns), wstatus))
+        self.write()
+
+    def known(self, end: End, wstatus: int) -> None:
+        """Write down how an end that is recorded came about."""
+        end.wstatus = wstatus
         self.write()
 
     def failed(self, message: str, cause: BaseException | None) -> None:

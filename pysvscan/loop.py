@@ -69,6 +69,11 @@ class Loop:
         self.epoll.register(fd, select.EPOLLIN)
         self.readers[fd] = (owner, callback)
 
+    def hangup(self, fd: int, owner: object, callback: Callback) -> None:
+        """Call back when nothing can come from fd any more; what there is to read is no matter."""
+        self.epoll.register(fd, 0)
+        self.readers[fd] = (owner, callback)
+
     def forget(self, fd: int) -> None:
         """Stop reading fd; to be called before it is closed."""
         if self.readers.pop(fd, None):

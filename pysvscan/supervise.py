@@ -8,12 +8,13 @@ Source: daemontools 0.76 supervise.c.
 
 import contextlib
 import errno
+import functools
 import os
 import signal
 import time
 from collections.abc import Callable
 
-from pysvscan import groups
+from pysvscan import groups, unseen
 from pysvscan.core import identity, restart, service, status
 from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
@@ -26,6 +27,7 @@ from pysvscan.pidfd import Pidfd, is_dead
 from pysvscan.predecessor import Predecessor
 from pysvscan.starter import Starter
 from pysvscan.strerr import Fatal, name
+from pysvscan.unseen import Unseen
 from pysvscan.waiting import Known, Streams, Waiting
 
 WANTS = {Action.WANT_UP: b"u", Action.WANT_DOWN: b"d", Action.WANT_ONCE: b"\0"}
@@ -90,6 +92,7 @@ class Supervise:
         self.state = State.DOWN
         self.pid = 0
         self.pidfd = -1
+        self.unseen: Unseen | None = None  # of a process that we took over and that is dead
         self.want = b"d"
         self.paused = False
         self.is_to_group = False  # whether signals are for the group that the process leads
@@ -204,6 +207,8 @@ class Supervise:
             self.close_pidfd()
         elif self.pid:
             self.loop.abandon(self.pid)
+        if self.unseen:
+            self.unseen.close()
         self.failure()
         self.loop.forget(self.files.control)
         self.files.close()
@@ -287,8 +292,18 @@ class Supervise:
         return recorded.pid, held.fd
 
     def adopted_died(self) -> None:
-        """Serve the death of a process that we took over; its exit status is not known."""
-        self.died(0)
+        """Serve the death of a process that we took over; how it ended may be known later."""
+        pidfd, self.pidfd = self.pidfd, -1
+        self.loop.forget(pidfd)
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, pidfd)
+            self.died(unseen.wait(self.pid))
+            end = self.history.history.ends[0]
+            if end.wstatus is not None or self.is_gone():
+                return
+            undo.pop_all()
+        known = functools.partial(self.history.known, end)
+        self.unseen = Unseen(self.loop, self.owner, pidfd, known)
 
     # events
 
@@ -305,18 +320,19 @@ class Supervise:
         if len(commands) < COMMANDS:  # control is empty: what else comes is another svc's
             self.is_to_group = False
 
-    def died(self, wstatus: int) -> None:
-        """Serve the death of the process; it may be one that never ran."""
-        is_ours = self.pidfd < 0
-        if not is_ours:
-            self.close_pidfd()
+    def died(self, wstatus: int | None) -> None:
+        """Serve the death of the process; it may be one that never ran.
+
+        Args:
+            wstatus: None: it was another's child, and how it ended is not known.
+        """
         is_exact = self.started is not None and self.started.is_exact
-        self.is_doubtful = not is_exact and is_not_run(wstatus)
+        self.is_doubtful = not is_exact and wstatus is not None and is_not_run(wstatus)
         failure = self.failure()
         has_enough = self.state is State.UP and self.has_enough()
         if failure is None:
             self.failures = 0
-            self.history.ended(self.since_ns, wstatus if is_ours else None)
+            self.history.ended(self.since_ns, wstatus)
         else:
             self.start_failed("fatal", str(failure), failure.__cause__)
         if has_enough:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pysvscan import historyfile, predecessor
+from pysvscan import historyfile, predecessor, unseen
 from pysvscan.core import history, identity
 from pysvscan.core.identity import Identity
 from pysvscan.core.service import State
@@ -104,6 +104,52 @@ def test_end_that_nobody_saw_is_in_the_history(host: Host, path: Path) -> None:
         last.close()
     found = history.unpack(historyfile.read(last.directory))
     assert [(end.wstatus, found.count) for end in found.ends] == [(None, 1)]
+
+
+@pytest.mark.parametrize("is_ours", [False, True], ids=["init's child", "our own child"])
+def test_end_of_what_was_taken_over_is_known_when_it_was_waited_for(
+    host: Host, path: Path, is_ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is acted on at once; how it ended is told by whoever waited, or, later, by the kernel."""
+    first = host.begin(path)
+    number = host.until(lambda: first.pid)
+    first.close()
+    second = host.begin(path)
+    if not is_ours:
+        monkeypatch.setattr(unseen, "wait", lambda _: None)
+    second.feed(ord("d"))
+    host.until(lambda: not second.pid)
+    if not is_ours:
+        assert [end.wstatus for end in second.history.history.ends] == [None]
+        os.waitpid(number, 0)
+        if host.until(lambda: asked(second)) == "unknown":
+            pytest.skip("no kernel of 6.15 or newer")
+    assert [end.wstatus for end in second.history.history.ends] == [signal.SIGTERM]
+    second.close()
+    found = history.unpack(historyfile.read(second.directory))
+    assert found.ends[0].wstatus == signal.SIGTERM
+
+
+def asked(service: Supervise) -> str:
+    """Say what came of the question, if it was asked; the kernel may have no answer."""
+    if not service.unseen or service.unseen.pidfd >= 0:
+        return ""
+    return "known" if service.history.history.ends[0].wstatus is not None else "unknown"
+
+
+def test_end_that_nobody_waits_for_stays_unknown(host: Host, path: Path) -> None:
+    """After a second nobody asks any more, and nothing is held."""
+    first = host.begin(path)
+    host.until(lambda: first.pid)
+    first.close()
+    second = host.begin(path)
+    held = len(os.listdir("/proc/self/fd"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unseen, "wait", lambda _: None)
+        second.feed(ord("d"))
+        host.until(lambda: asked(second))
+    assert second.history.history.ends[0].wstatus is None
+    assert len(os.listdir("/proc/self/fd")) == held - 1
 
 
 def test_once_that_could_not_be_started_is_tried_again(host: Host, path: Path) -> None:
