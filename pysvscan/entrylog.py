@@ -239,8 +239,9 @@ class EntryLog:
 
     def opening(self) -> Opening:
         """Say what the logger has to know."""
-        it, state = self.settings, self.wanted_state()
-        return Opening(self.label, it.words, it.full, it.compress, it.max_age_ns, it.stdout, state)
+        it = self.settings
+        keeping = (it.full, it.compress, it.max_age_ns)
+        return Opening(self.label, it.words, *keeping, it.stdout, self.wanted_state(), it.redact)
 
     def told(self, kind: Kind) -> None:
         """Serve what the logger says of us."""

@@ -6,6 +6,7 @@ have it: whatever raises in between, nothing is lost.
 
 import time
 
+from pysvscan.core.redact import Redactor
 from pysvscan.core.script import Output, Pipe, Script
 from pysvscan.places import Place
 
@@ -22,7 +23,10 @@ class Feeding:
 
     Attributes:
         pipe: the unfinished line.
-        chunk: what was read and not yet run, and the unfinished line before it.
+        raw: what was read and not yet redacted.
+        redactor: takes credentials out, first of all; None: there is none.
+        redacts: what it was made for.
+        chunk: what is to be written and was not yet run, and the unfinished line before it.
         output: what the script made of it, until it is handed out.
         first, is_all: what the first directory gets is counted and copied; whether that is all.
         copy: our part of the copy to stdout; None: there is none.
@@ -38,6 +42,9 @@ class Feeding:
         self.place = place
         self.is_skipping = place.is_within
         self.pipe = Pipe()
+        self.raw = b""
+        self.redactor: Redactor | None = None
+        self.redacts: tuple[bytes, ...] = ()
         self.chunk: tuple[bytes, bytes, list[bool] | None] | None = None
         self.output: Output | None = None
         self.copy: Source | None = None
@@ -49,15 +56,28 @@ class Feeding:
         self.first = script.directories[0].selection
         self.is_all = not script.selections[self.first].words
 
+    def redact(self, what: tuple[bytes, ...]) -> None:
+        """Take these out from now on; conversations that go on are remembered if it is the same."""
+        if what != self.redacts:
+            self.redacts = what
+            self.redactor = Redactor(what, time.monotonic_ns()) if what else None
+
+    def is_unfinished(self) -> bool:
+        """Say whether the last byte read was not a newline."""
+        return self.pipe.is_unfinished() or bool(self.redactor and self.redactor.is_unfinished())
+
     def is_empty(self) -> bool:
         """Say whether all that was read is handed out, but for an unfinished line."""
-        return not (self.chunk or self.output)
+        return not (self.raw or self.chunk or self.output)
 
     def take(self, data: bytes) -> None:
         """Take a read, and run the script over it."""
         if self.is_skipping:
             data = self.skip(data)
-        self.chunk = (data, self.pipe.line, self.pipe.kept)
+        if self.redactor:
+            self.raw += data
+        else:
+            self.chunk = (data, self.pipe.line, self.pipe.kept)
         self.run()
 
     def skip(self, data: bytes) -> bytes:
@@ -70,10 +90,13 @@ class Feeding:
 
     def note(self) -> None:
         """Note whether what comes next is the rest of a line."""
-        self.place.note(self.is_skipping or self.pipe.is_unfinished())
+        self.place.note(self.is_skipping or self.is_unfinished())
 
     def run(self) -> None:
         """Run the script over what was read."""
+        if self.raw and self.redactor:
+            data = self.redactor.feed(self.raw, time.monotonic_ns())
+            self.chunk, self.raw = (data, self.pipe.line, self.pipe.kept), b""
         if self.chunk:
             data, self.pipe.line, self.pipe.kept = self.chunk
             self.output = self.script.feed(self.pipe, data, time.time_ns())
@@ -83,7 +106,12 @@ class Feeding:
 
     def finish(self) -> None:
         """Give the unfinished line its newline."""
-        self.output = self.script.finish(self.pipe)
+        if self.redactor and self.redactor.held:
+            rest = self.redactor.finish(time.monotonic_ns()) + b"\n"
+            self.output = self.script.feed(self.pipe, rest, time.time_ns())
+            self.counting.count(rest[:-1], self.output.texts[self.first], is_all=False)
+        else:
+            self.output = self.script.finish(self.pipe)
         self.note()
 
     def deliver(self, outlets: "Outlets") -> bool:

@@ -93,6 +93,7 @@ class LogPipe:
         """Use these settings from now on."""
         self.opening = self.wanted = opening
         self.feeding.use(self.logger.parse(opening.words))
+        self.feeding.redact(opening.redact)
         name = opening.label.removesuffix(b"/log")
         self.feeding.copy = self.logger.copyout.source(name) if opening.stdout else None
 
@@ -293,7 +294,7 @@ class LogPipe:
         if self.phase is Phase.OPENING and self.feeding.is_empty() and not any(self.texts):
             self.then = None
             then()
-        elif self.phase is Phase.READING and self.feeding.pipe.is_unfinished():
+        elif self.phase is Phase.READING and self.feeding.is_unfinished():
             self.phase = Phase.LINE
             self.end_timer = self.loop.at(time.monotonic_ns() + LINE_NS, self, self.write_out)
             self.listen()
@@ -313,7 +314,7 @@ class LogPipe:
             self.feeding.take(data)
             self.feeding.deliver(self.outlets)
             self.go_on()
-        if not self.feeding.pipe.is_unfinished():
+        if not self.feeding.is_unfinished():
             self.write_out()
 
     def write_out(self) -> None:

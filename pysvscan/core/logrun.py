@@ -12,7 +12,7 @@ from pysvscan.core.settings import Log
 from pysvscan.core.values import SettingsError, printable
 
 SHELL = re.compile(rb"#! *(/usr)?/bin/(env +)?(sh|dash|ash|bash|ksh|mksh|zsh)( +-e)? *\n")
-ONLY_OURS = ("stderr", "stdout", "full", "compress", "max_age", "retain", "own")
+ONLY_OURS = ("stderr", "stdout", "full", "compress", "max_age", "retain", "own", "redact")
 LONG = 72
 CLASSIC_SIZE = 16777215  # C's largest
 

@@ -45,11 +45,12 @@ class Opening:
         label: names the log in messages: SERVICE/log.
         words: the script.
         full, compress, max_age_ns: as in core.settings.Log.
+        redact: what is taken out of the lines; see core/redact.py.
         stdout: the selected lines are copied to the standard output as well.
         state: to begin in.
     """
 
-    __slots__ = ("compress", "full", "label", "max_age_ns", "state", "stdout", "words")
+    __slots__ = ("compress", "full", "label", "max_age_ns", "redact", "state", "stdout", "words")
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Opening:
         max_age_ns: int | None = None,
         stdout: bool = False,
         state: State = State.READING,
+        redact: tuple[bytes, ...] = (),
     ) -> None:
         self.label = label
         self.words = words
@@ -67,6 +69,7 @@ class Opening:
         self.compress = compress
         self.max_age_ns = max_age_ns
         self.stdout = stdout
+        self.redact = redact
         self.state = state
 
     def pack(self) -> tuple[bytes, ...]:
@@ -74,7 +77,8 @@ class Opening:
         age = NONE if self.max_age_ns is None else b"%d" % self.max_age_ns
         compress = NONE if self.compress is None else self.compress.encode()
         state, stdout = self.state.value.encode(), b"%d" % self.stdout
-        return (self.label, self.full.encode(), compress, age, stdout, state, *self.words)
+        redact = b"\n".join(self.redact)
+        return (self.label, self.full.encode(), compress, age, stdout, state, redact, *self.words)
 
 
 def unpack_opening(fields: list[bytes]) -> Opening:
@@ -83,18 +87,19 @@ def unpack_opening(fields: list[bytes]) -> Opening:
     Raises:
         OrderError: they are no Opening.
     """
-    if len(fields) < 6:
+    if len(fields) < 7:
         raise OrderError("no opening")
-    label, full, compress, age, stdout, state = fields[:6]
+    label, full, compress, age, stdout, state, redact = fields[:7]
     try:
         return Opening(
             label,
-            tuple(fields[6:]),
+            tuple(fields[7:]),
             full.decode("ascii"),
             None if compress == NONE else compress.decode("ascii"),
             None if age == NONE else int(age),
             stdout == b"1",
             unpack_state(state),
+            tuple(redact.split(b"\n")) if redact else (),
         )
     except ValueError as exc:
         raise OrderError("no opening") from exc

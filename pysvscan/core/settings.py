@@ -7,6 +7,7 @@ own reader; what has none is unknown, and an error. Not here: reading the file (
 import re
 
 from pysvscan.core import restartsettings, runsettings, script, stamp, words
+from pysvscan.core.redactsettings import read_redact
 from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
 from pysvscan.core.values import (
@@ -46,6 +47,7 @@ class Log:
         max_age_ns: how old an archive may be; None: any age.
         retain_ns: how far back the log is to reach, which svlog plan watches; None: nobody cares.
         own: a process of its own.
+        redact: what is taken out of the lines; see redactsettings.py.
     """
 
     __slots__ = (
@@ -53,6 +55,7 @@ class Log:
         "full",
         "max_age_ns",
         "own",
+        "redact",
         "retain_ns",
         "stderr",
         "stdout",
@@ -72,6 +75,7 @@ class Log:
         max_age_ns: int | None = None,
         retain_ns: int | None = None,
         own: bool = False,
+        redact: tuple[bytes, ...] = (),
     ) -> None:
         self.words = words
         self.user = user
@@ -82,6 +86,7 @@ class Log:
         self.max_age_ns = max_age_ns
         self.retain_ns = retain_ns
         self.own = own
+        self.redact = redact
 
     @property
     def script(self) -> script.Script:
@@ -271,6 +276,7 @@ LOG_KEYS: "dict[str, tuple[str, Callable[[str, object], object]]]" = {  # attrib
     "max_age": ("max_age_ns", read_age),
     "retain": ("retain_ns", read_age),
     "own": ("own", read_bool),
+    "redact": ("redact", read_redact),
 }
 TABLES: "dict[str, Callable[[dict[str, object], bool], object]]" = {  # of Settings: reader
     "log": parse_log,

@@ -18,6 +18,7 @@ OPENINGS = st.builds(
     max_age_ns=st.none() | st.integers(1, 2**63),
     stdout=st.booleans(),
     state=st.sampled_from(State),
+    redact=st.lists(st.sampled_from([b"smtp-auth", b"pop3-auth"])).map(tuple),
 )
 
 
@@ -74,7 +75,7 @@ def test_packet_refused(data: bytes) -> None:
 
 FIELDS = list(Opening(b"a/log", (b"t", b"./main")).pack())
 BAD_FIELDS = {
-    "missing": FIELDS[:5],
+    "missing": FIELDS[:6],
     "age": [*FIELDS[:3], b"old", *FIELDS[4:]],
     "state": [*FIELDS[:5], b"asleep", *FIELDS[6:]],
 }

@@ -57,6 +57,11 @@ def log(toml: str, *, is_root: bool = False) -> Log:
             Log(MAIN, retain_ns=30 * DAY_NS, max_age_ns=30 * DAY_NS),
         ),
         ("own = true", Log(MAIN, own=True)),
+        ("redact = []", Log(MAIN)),
+        (
+            'redact = ["pop3-auth", "smtp-auth", "pop3-auth"]',
+            Log(MAIN, redact=(b"pop3-auth", b"smtp-auth")),
+        ),
         ("stderr = false\nown = false\nstdout = false", Log(MAIN)),
     ],
 )
@@ -128,6 +133,12 @@ WRONG = [
     ('user = "a b"', 'log.user: "a b" is no account\'s name'),
     ("stderr = 1", "log.stderr: 1 is neither true nor false"),
     ("stdout = 'yes'", 'log.stdout: "yes" is neither true nor false'),
+    ('redact = "smtp-auth"', 'log.redact: "smtp-auth" is not an array'),
+    (
+        'redact = ["imap"]',
+        'log.redact: "imap" in the array is none of smtp-auth, pop3-auth',
+    ),
+    ("redact = [1]", "log.redact: 1 in the array is none of smtp-auth, pop3-auth"),
     ("own = 1979-05-27", "log.own: 1979-05-27 is neither true nor false"),
     ("full = true", "log.full: true " + CHOICES),
     ("full = 'drop'", 'log.full: "drop" ' + CHOICES),

@@ -1,0 +1,107 @@
+"""Redaction in a logger, in this process: whatever a log writes to.
+
+Not tested here: recordio itself, with servers and clients; see test_redact_recordio.py.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pysvscan.core.orders import Kind, Opening
+from pysvscan.core.redact import Redactor
+from pysvscan.logpipe import Phase
+from tests.conversations import Maker, said, shown
+from tests.test_logpipe import LABEL, Host, text
+from tests.test_logpipe import host as host
+
+REDACT = (b"smtp-auth", b"pop3-auth")
+WORDS = (b"t", b"e", b"=status", b"./main")
+STAMP = re.compile(rb"@[0-9a-f]{24} ")
+
+
+def files(path: Path) -> Iterator[bytes]:
+    """Give what every file below a directory holds."""
+    for file in path.rglob("*"):
+        if file.is_file():
+            yield file.read_bytes()
+
+
+def test_everywhere(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Directories, =files, alerts, counters and the copy to stdout hold no credential."""
+    alerts: list[bytes] = []
+    copied: list[bytes] = []
+    monkeypatch.setattr(host.logger.stderr, "write", alerts.append)
+    monkeypatch.setattr(host.logger.copyout, "offer", lambda _source, text: copied.append(text))
+    pipe = host.open("a", *WORDS, redact=REDACT, stdout=True)
+    lines = Maker(3).log(20, 5)
+    for at in range(0, len(lines), 100):
+        want = shown(lines[: at + 100])
+        host.write(said(lines[at : at + 100])[:-1])
+        host.write(b"\n")
+        host.until(lambda want=want: STAMP.sub(b"", text(tmp_path / "a")) == want)
+    assert STAMP.sub(b"", b"".join(copied)) == shown(lines)
+    host.write(b"7 < AUTH PLAIN c2VjcmV0c2VjcmV0\r \n")
+    host.until(lambda: b"7 < AUTH PLAIN [redacted]" in (tmp_path / "a/status").read_bytes())
+    pipe.show_counts()
+    everything = b"".join([*files(tmp_path), *alerts, *copied])
+    assert b"c2VjcmV0c2VjcmV0" not in everything
+    assert [it for line in lines for it in line.secrets if it in everything] == []
+    assert b"[redacted]" in b"".join(alerts)
+
+
+def test_change(host: Host, tmp_path: Path) -> None:
+    """Other settings take no conversation's state away; who redacts no more, forgets it."""
+    pipe = host.open("a", b"./main", redact=REDACT)
+    host.write(b"tcpserver: pid 7 from x\n7 < AUTH LOGIN\r \n7 > 334 x\r \n7 < par")
+    host.until(lambda: b"334" in text(tmp_path / "a"))
+    new = Opening(LABEL, (b"t", b"./main"), redact=REDACT)
+    host.logger.order(Kind.CHANGE, 1, list(new.pack()))
+    host.until(lambda: pipe.phase is Phase.LINE)
+    host.write(b"tial\r \n7 < c2Vj\r \n")
+    host.until(lambda: text(tmp_path / "a").count(b"[redacted]") == 2)
+    assert re.fullmatch(
+        rb"tcp.*\n7 < AUTH LOGIN\r \n7 > 334 x\r \n7 < \[redacted\]\r \n"
+        rb"@[0-9a-f]{24} 7 < \[redacted\]\r \n",
+        text(tmp_path / "a"),
+    )
+    host.logger.order(Kind.CHANGE, 1, list(Opening(LABEL, (b"./main",)).pack()))
+    host.until(lambda: pipe.feeding.redactor is None)
+    host.write(b"7 < seen\r \n")
+    host.until(lambda: text(tmp_path / "a").endswith(b"\n7 < seen\r \n"))
+
+
+def test_unfinished(host: Host, tmp_path: Path) -> None:
+    """At the end a line without its newline is written, redacted, with one; a killed logger's
+    successor takes its rest for none.
+    """
+    pipe = host.open("a", b"./main", redact=REDACT)
+    host.write(b"1 > 220 x\r \n1 < AUTH PLAIN c2Vj")
+    host.until(lambda: pipe.feeding.redactor and pipe.feeding.redactor.held)
+    assert host.logger.places[1] == 1
+    host.logger.order(Kind.LEAVE, 1, [])
+    host.until(lambda: pipe.phase is Phase.LINE)
+    pipe.write_out()
+    host.until(lambda: pipe.phase is Phase.OVER)
+    assert text(tmp_path / "a") == b"1 > 220 x\r \n1 < AUTH PLAIN [redacted]\n"
+
+
+def test_what_raises(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where redacting raises, nothing is written as it came; the read is kept and tried again."""
+    pipe = host.open("a", b"./main", redact=REDACT)
+    host.until(lambda: pipe.phase is Phase.READING)
+    redact = Redactor.redact
+
+    def raising(*_: object) -> bytes:
+        raise ZeroDivisionError("of the test")
+
+    monkeypatch.setattr(Redactor, "redact", raising)
+    host.write(b"1 < AUTH PLAIN c2Vj\r \n")
+    host.until(lambda: pipe.trouble == 1 and pipe.timer)
+    assert text(tmp_path / "a") == b""
+    monkeypatch.setattr(Redactor, "redact", redact)
+    assert pipe.timer
+    pipe.timer.cancel()
+    host.logger.boundary(pipe, pipe.open)
+    host.until(lambda: text(tmp_path / "a") == b"1 < AUTH PLAIN [redacted]\r \n")
