@@ -22,7 +22,8 @@ def install(where: Path) -> str:
         The directory of the commands.
     """
     skip = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "pysvscan", where / "source/pysvscan", ignore=skip)
+    for part in ("pysvscan", "service.d"):
+        shutil.copytree(ROOT / part, where / "source" / part, ignore=skip)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, where / "source")
     python = str(where / "venv/bin/python")
