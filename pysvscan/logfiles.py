@@ -76,6 +76,7 @@ class Logfiles:
             left = self.open_left()
             if names == self.names() and before == self.inode(b"current"):
                 break
+        names = sorted(it for it in names if is_archive(it))
         self.archives = self.arrange(names, left)
         self.labels = {it.end for it in self.archives if it.end}
 
@@ -101,9 +102,8 @@ class Logfiles:
             self.failure = exc
 
     def names(self) -> list[bytes]:
-        """List archives, and what is left over."""
-        names = sorted(map(os.fsencode, os.listdir(self.fd)))
-        return [it for it in names if is_archive(it) or it in LEFTOVERS]
+        """List what is there; equal lists say that nothing was rotated meanwhile."""
+        return list(map(os.fsencode, os.listdir(self.fd)))
 
     def arrange(self, names: list[bytes], left: bytes) -> list[Archive]:
         """Put names in order; what is there twice counts once."""
@@ -111,7 +111,7 @@ class Logfiles:
         found: list[Archive] = []
         after = b""
         for one in names:
-            if is_archive(one) and not (one.endswith(PACKED) and one.rpartition(b".")[0] in every):
+            if not (one.endswith(PACKED) and one.rpartition(b".")[0] in every):
                 found.append(Archive(one, after))
                 after = one[: tai.LABEL_BYTES]
         return [*found, Archive(left, after)] if left else found

@@ -183,9 +183,8 @@ class Logreader:
                     self.order = first = max(self.order, may_begin)
                     window = Window(until=window.until, match=window.match)
                 self.is_beyond = first >= window.until
-            elif self.order >= window.until:
-                return
-            if self.is_beyond:
+            if self.is_beyond or self.order >= window.until:
+                self.unfinished = b""
                 return
             yield from self.select(lines, window)
 

@@ -147,6 +147,20 @@ def test_window_reads_few_archives_and_little_of_a_large_file(
     assert sum(read) < 6 * BLOCK_BYTES + 4096
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_window_ends_at_its_end(tmp_path: Path, suffix: str) -> None:
+    """Before a file that is later and read in more than one piece, and within such a file."""
+    lines = [(BEGIN_NS + it * SECOND_NS, b"%04d" % it + b"x" * 99) for it in range(4000)]
+    data = logdirs.stamped(lines)
+    parts = [
+        (lines[it + 1999][0], b"".join(data[it : it + 2000]), suffix) for it in range(0, 4000, 2000)
+    ]
+    log = logdirs.make(tmp_path / "main", parts, b"")
+    for end in (1, 500, 1999, 2000, 2001, 3999):
+        got = texts(log, Window(until=tai.label(lines[end][0])))
+        assert got == ([text for _, text in lines[:end]], [])
+
+
 def test_lines_that_were_split_are_whole(tmp_path: Path) -> None:
     """A line longer than a file goes on in the next; one of a killed logger ends where it ends."""
     first, second = logdirs.stamped([(BEGIN_NS, b"a" * 90), (BEGIN_NS + 5, b"b")])
