@@ -15,6 +15,7 @@ import os
 import stat
 from typing import NamedTuple
 
+from pysvscan import joined
 from pysvscan.core import identity, status
 from pysvscan.core.identity import Identity
 from pysvscan.core.status import Status
@@ -92,7 +93,10 @@ class Files:
         shorten(self.control)
 
     def open_ok(self) -> None:
-        """Open ok, which says that we supervise."""
+        """Open ok: it says that we supervise. Where descriptors are short, it is control, too."""
+        if joined.is_short(self.control) and joined.join(self.directory, self.control):
+            self.ok = self.control
+            return
         self.ok = self.open_fifo(b"ok", READ)
         self.held.append(self.ok)
         shorten(self.ok)

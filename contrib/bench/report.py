@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from measure import Figure
 
-UNITS = {"ms": 1e6, "us": 1e3, "MB": 1024, "x": 1, "": 1}  # of ns, ns, kB, ratios, counts
+UNITS = {"ms": 1e6, "us": 1e3, "MB": 1024, "kB": 1, "x": 1, "": 1}  # of ns, ns, kB, ratios, counts
 
 
 class Row(NamedTuple):
