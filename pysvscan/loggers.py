@@ -4,6 +4,7 @@ Started when the first log needs it, again when it dies, and told about its logs
 time: what finds no room waits here, so that svscan never does.
 """
 
+import contextlib
 import errno
 import os
 import signal
@@ -251,14 +252,24 @@ class Loggers:
         self.on_idle: Callable[[], None] = lambda: None
 
     def take_over(self) -> None:
-        """Ask the loggers of a former svscan to end; ours wait at the locks until they have."""
+        """Find the loggers of a former svscan, before there are any of ours."""
         for recorded in self.register.read():
-            self.ask(recorded)
+            self.hold_former(recorded)
         if self.register.known:
             self.register.write()
 
-    def ask(self, recorded: Identity) -> None:
-        """Ask one logger to end, if it is alive."""
+    def end_former(self) -> None:
+        """Ask the loggers of a former svscan to end; ours wait at the locks until they have.
+
+        Not before we hold the pipes: of a service that is dead, the logger alone may hold what is
+        in its pipe, and it lets go without having read it.
+        """
+        for pidfd in self.former:
+            with contextlib.suppress(OSError):  # it ended by itself
+                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+
+    def hold_former(self, recorded: Identity) -> None:
+        """Hold one logger by its pidfd, if it is alive and we may end it."""
         held = hold(recorded.pid)
         if not held:
             return
@@ -267,7 +278,7 @@ class Loggers:
         try:
             if not identity.is_same(recorded, found) or is_dead(held.fd):
                 raise ProcessLookupError
-            signal.pidfd_send_signal(held.fd, signal.SIGTERM)
+            signal.pidfd_send_signal(held.fd, 0)
         except OSError:
             os.close(held.fd)
             return

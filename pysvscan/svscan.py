@@ -156,6 +156,7 @@ class Svscan:
     def run(self) -> int:
         """Supervise until an ordered stop is done; give the exit code."""
         self.boundary(self, self.reexec.resume if self.state else self.look_first)
+        self.loggers.end_former()
         self.starter.prepare()
         self.reexec.guard(self.loop.run)
         self.starter.close()
