@@ -52,7 +52,7 @@ def starts(path: Path) -> list[int]:
 
 def holders(path: Path) -> set[int]:
     """Find the processes that hold `once` open: all copies of the service, by whatever name."""
-    once = path / "once"
+    once = (path / "once").resolve()
     return {number for number in processes() if holds(number, once)}
 
 
@@ -83,7 +83,7 @@ def kill(path: Path) -> int:
         except ProcessLookupError:
             return 0
         try:
-            if holds(number, path / "once") and is_alive(number):
+            if holds(number, (path / "once").resolve()) and is_alive(number):
                 signal.pidfd_send_signal(held, signal.SIGKILL)
                 return number
         finally:
