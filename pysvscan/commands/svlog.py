@@ -41,6 +41,11 @@ def main(argv: list[bytes], _chain: "Chain") -> int:
     return svlog.main(wanted, services)
 
 
+def is_quiet(words: list[bytes]) -> bool:
+    """Say whether `svlog explain` shall print no lines; it has no other option: -… is a pattern."""
+    return words[:1] == [b"-q"]
+
+
 def part(name: str) -> "Callable[[list[bytes]], int]":
     """Import what another first word asks for."""
     module = __import__(f"pysvscan.{PARTS[name]}", fromlist=["main"])
