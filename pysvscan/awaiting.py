@@ -16,10 +16,16 @@ READ_BYTES = 65536
 
 
 class Awaiting:
-    """Waits for changes, and for the end of whoever reads descriptor 1."""
+    """Waits for changes, and for the end of whoever reads descriptor 1.
+
+    Attributes:
+        fd: of inotify; -1: there is none.
+        is_busy: the last wait ended because something had changed.
+    """
 
     def __init__(self, directories: list[bytes]) -> None:
         self.fd = watch(directories)
+        self.is_busy = False
         self.poll = select.poll()
         self.poll.register(1, 0)  # errors only
         self.gap = select.poll()
@@ -29,14 +35,13 @@ class Awaiting:
 
     def wait(self) -> bool:
         """Wait until there may be something; False: nobody reads any more."""
-        for poll, timeout_ms in ((self.gap, GAP_MS), (self.poll, IDLE_MS)):
-            for fd, _ in poll.poll(timeout_ms):
-                if fd == 1:
-                    return False
-        with contextlib.suppress(OSError):
-            if self.fd >= 0:
+        ready = {fd for fd, _ in self.gap.poll(GAP_MS)} if self.is_busy else set()
+        ready |= {fd for fd, _ in self.poll.poll(IDLE_MS)}
+        self.is_busy = self.fd in ready
+        if self.is_busy:
+            with contextlib.suppress(OSError):
                 os.read(self.fd, READ_BYTES)
-        return True
+        return 1 not in ready
 
 
 def watch(directories: list[bytes]) -> int:
