@@ -11,9 +11,11 @@ may be due whose AUTH another logger has read.
 
 import re
 
+from pysvscan.core.redactpatterns import Patterns
 from pysvscan.core.talk import State, Talk
 
 COMMANDS = {b"smtp-auth": (b"AUTH",), b"pop3-auth": (b"AUTH", b"PASS", b"APOP")}
+PATTERN = b"="
 TALKS = 10_000  # conversations remembered; of more, those silent for longest are in doubt again
 DOUBT_NS = 600 * 10**9  # longer than servers wait for a client's next line
 FEW = 8  # conversations that are looked for one by one
@@ -40,27 +42,40 @@ class Redactor:
         asks: the begin of an answer that asks for credentials, whatever came before; b"": none.
         talks: the conversations that are to be remembered, by pid as recordio writes it; while
             there is doubt, all that are known.
+        patterns: what else is hidden.
         held: the begin of a line whose end has not come.
         rest: a line too long to hold goes on: whether that is hidden; None: none does.
         doubt_until_ns: until then a conversation may be older than what we have read; 0: none is.
     """
 
-    __slots__ = ("asks", "commands", "doubt_until_ns", "held", "rest", "talks", "trigger")
+    __slots__ = (
+        "asks",
+        "commands",
+        "doubt_until_ns",
+        "held",
+        "patterns",
+        "rest",
+        "talks",
+        "trigger",
+    )
 
-    def __init__(self, names: tuple[bytes, ...], now_ns: int) -> None:
+    def __init__(self, what: tuple[bytes, ...], now_ns: int) -> None:
         """Begin somewhere in a log.
 
         Args:
-            names: some of COMMANDS.
+            what: names out of COMMANDS, and patterns, each after PATTERN.
             now_ns: of the clock that `feed` is told as well.
         """
+        names = [it for it in what if it in COMMANDS]
+        patterns = [it.removeprefix(PATTERN) for it in what if it not in COMMANDS]
+        self.patterns = Patterns(patterns) if patterns else None
         self.commands = tuple(sorted({it for name in names for it in COMMANDS[name]}))
         self.asks = b"> 334" if b"smtp-auth" in names else b""
         self.trigger = trigger_of(self.commands)
         self.talks: dict[bytes, Talk] = {}
         self.held = b""
         self.rest: bool | None = None
-        self.doubt_until_ns = now_ns + DOUBT_NS
+        self.doubt_until_ns = now_ns + DOUBT_NS if names else 0
 
     def is_unfinished(self) -> bool:
         """Say whether the last byte was not a newline."""
@@ -107,6 +122,12 @@ class Redactor:
 
     def redact(self, data: bytes, now_ns: int) -> bytes:
         """Redact complete lines."""
+        if self.commands:
+            data = self.redact_talks(data, now_ns)
+        return self.patterns.redact(data) if self.patterns else data
+
+    def redact_talks(self, data: bytes, now_ns: int) -> bytes:
+        """Redact what clients say."""
         if now_ns >= self.doubt_until_ns > 0:
             self.doubt_until_ns = 0
             self.talks = {pid: it for pid, it in self.talks.items() if not it.is_over()}

@@ -58,6 +58,7 @@ def log(toml: str, *, is_root: bool = False) -> Log:
         ),
         ("own = true", Log(MAIN, own=True)),
         ("redact = []", Log(MAIN)),
+        ('redact = [{ pattern = "pw=*&" }]', Log(MAIN, redact=(b"=pw=*&",))),
         (
             'redact = ["pop3-auth", "smtp-auth", "pop3-auth"]',
             Log(MAIN, redact=(b"pop3-auth", b"smtp-auth")),
@@ -136,9 +137,21 @@ WRONG = [
     ('redact = "smtp-auth"', 'log.redact: "smtp-auth" is not an array'),
     (
         'redact = ["imap"]',
-        'log.redact: "imap" in the array is none of smtp-auth, pop3-auth',
+        'log.redact: "imap" in the array is none of smtp-auth, pop3-auth, { pattern = … }',
     ),
-    ("redact = [1]", "log.redact: 1 in the array is none of smtp-auth, pop3-auth"),
+    (
+        "redact = [1]",
+        "log.redact: 1 in the array is none of smtp-auth, pop3-auth, { pattern = … }",
+    ),
+    ("redact = [{ a = 1 }]", "log.redact.a: unknown key; known is pattern"),
+    *[
+        (
+            f"redact = [{{ pattern = {value} }}]",
+            f"log.redact.pattern: {value} is not a text, one star, and perhaps a text, as "
+            "password=*& is",
+        )
+        for value in ('"*"', '"a"', '"a*b*"', "1")
+    ],
     ("own = 1979-05-27", "log.own: 1979-05-27 is neither true nor false"),
     ("full = true", "log.full: true " + CHOICES),
     ("full = 'drop'", 'log.full: "drop" ' + CHOICES),
