@@ -16,11 +16,14 @@ from pysvscan.pathexec import Chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
 
+RUN = (b"./run",)
 
-def become(run: Run, inherited: Inherited) -> "NoReturn":
-    """Execute the current directory's ./run, with all that [run] says.
+
+def become(run: Run, inherited: Inherited, words: "Sequence[bytes]" = RUN) -> "NoReturn":
+    """Execute the current directory's ./run, or another program, with all that [run] says.
 
     Raises:
         strerr.Fatal: something of it cannot be done.
@@ -29,7 +32,7 @@ def become(run: Run, inherited: Inherited) -> "NoReturn":
     chain = Chain(dict(inherited.env))
     chain.limits = inherited.limits + orders.soft_limits(run)
     is_set = set_environment(chain, run)
-    path = b"./run" if run.directory is None else own_path()
+    path = words[0] if run.directory is None else own_path(words[0])
     if run.session:
         os.setsid()  # cannot fail: nobody is in a group of this name
     if run.umask is not None:
@@ -42,10 +45,11 @@ def become(run: Run, inherited: Inherited) -> "NoReturn":
         envfiles.set_variables(chain, run.environment)
     if run.directory is not None:
         go_to(run.directory)
+    argv = [path, *words[1:]]
     if any(which in MEMORY for which, _ in chain.limits):
-        chain.become_limited(path, [path])  # it holds memory for the exec, which costs 3 ms
+        chain.become_limited(path, argv)  # it holds memory for the exec, which costs 3 ms
     set_soft(chain.limits)
-    os.execve(path, [path], chain.env)
+    os.execve(path, argv, chain.env)
 
 
 def set_environment(chain: Chain, run: Run) -> bool:
@@ -64,7 +68,7 @@ def set_environment(chain: Chain, run: Run) -> bool:
     return variables is not None
 
 
-def own_path() -> bytes:
+def own_path(path: bytes) -> bytes:
     """Give the path by which the service's ./run is found from anywhere.
 
     An absolute one: a descriptor would be no name for the interpreter of a script.
@@ -73,7 +77,7 @@ def own_path() -> bytes:
         strerr.Fatal: there is none.
     """
     try:
-        return os.getcwdb() + b"/run"
+        return os.path.join(os.getcwdb(), path.removeprefix(b"./"))
     except OSError as exc:
         raise strerr.Fatal("unable to find out the current directory") from exc
 

@@ -101,6 +101,8 @@ class Entry:
             self.scan.drop(self)
         elif self.names and (self.is_begun or self.begin()):
             self.logs.read_settings()
+            if self.main:
+                self.main.ending.follow(self.logs.current.settings.stop)
             self.take_main()
             self.take_log()
 
@@ -178,6 +180,7 @@ class Entry:
             return
         self.logs.read_settings()
         self.main.restart = self.logs.current.settings.restart
+        self.main.ending.follow(self.logs.current.settings.stop)
         if self.pipe < 0 and self.logs.wants_pipe():
             try:
                 self.pipe = self.main.open_pipe()
@@ -268,6 +271,8 @@ class Entry:
         for part in self.parts():
             if part.pid and not (part is self.main and self.logs.current.has_file()):
                 self.unwatch(part.directory)
+        if self.main and self.main.ending.is_critical():
+            self.scan.stopping.critical(self.label, self.main.ending)
         if self.main and self.main.is_gone():
             self.main = None
         if self.log and self.log.is_gone():

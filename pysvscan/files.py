@@ -24,6 +24,7 @@ from pysvscan.strerr import Fatal, name
 PAGE = 4096
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+CHILD = b"supervise/child"
 BOTH = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -166,14 +167,14 @@ class Files:
         process.device, process.inode = lock.st_dev, lock.st_ino
         return process
 
-    def record(self, process: Identity) -> None:
+    def record(self, process: Identity, path: bytes = CHILD) -> None:
         """Write down who will run, in place: it must work on a full disk.
 
         A file that is not our own is then replaced: its owner could change the record later.
         """
         data = identity.pack(self.own(process))
         try:
-            fd = os.open(b"supervise/child", BOTH | os.O_CREAT, 0o600, dir_fd=self.directory)
+            fd = os.open(path, BOTH | os.O_CREAT, 0o600, dir_fd=self.directory)
             try:
                 check(fd)
                 os.pwrite(fd, data, 0)
@@ -181,14 +182,14 @@ class Files:
             finally:
                 os.close(fd)
         except OSError as exc:
-            raise Fatal(f"unable to write {self.path(b'supervise/child')}") from exc
+            raise Fatal(f"unable to write {self.path(path)}") from exc
         if not is_own:
             with contextlib.suppress(OSError):  # it stays as it is, and is believed as little
-                self.replace_child(data)
+                self.replace_child(data, path)
 
-    def replace_child(self, data: bytes) -> None:
+    def replace_child(self, data: bytes, path: bytes) -> None:
         """Write child.new, which nobody else has ever had open, and rename it to child."""
-        new, here = b"supervise/child.new", self.directory
+        new, here = path + b".new", self.directory
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new, dir_fd=here)
         fd = os.open(new, WRITE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=here)
@@ -196,7 +197,7 @@ class Files:
             os.pwrite(fd, data, 0)
         finally:
             os.close(fd)
-        os.rename(new, b"supervise/child", src_dir_fd=here, dst_dir_fd=here)
+        os.rename(new, path, src_dir_fd=here, dst_dir_fd=here)
 
     def leave(self) -> None:
         """Record, in place, that we were ordered to leave: whoever comes next asks `down`."""
@@ -208,14 +209,14 @@ class Files:
             finally:
                 os.close(fd)
 
-    def recorded(self) -> Recorded | None:
+    def recorded(self, path: bytes = CHILD) -> Recorded | None:
         """Read who ran last; None if nobody did, or if it cannot be made out.
 
         Raises:
             OSError: it cannot be read, and may name a process that lives.
         """
         try:
-            fd = os.open(b"supervise/child", READ, dir_fd=self.directory)
+            fd = os.open(path, READ, dir_fd=self.directory)
             try:
                 data = os.read(fd, identity.BYTES)
                 return Recorded(identity.unpack(data), author(fd), identity.is_left(data))

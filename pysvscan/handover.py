@@ -111,6 +111,8 @@ def pack_service(it: Supervise) -> Service:
         error=started.error,
         refusal=started.refusal,
         timer_ns=it.timer.at_ns if is_waiting and it.timer else None,
+        overdue_ns=it.ending.overdue.at_ns if it.ending.overdue else None,
+        code=it.ending.code,
     )
 
 
@@ -187,6 +189,8 @@ def restore_entry(entry: Entry, it: handover.Entry) -> None:
         entry.main = restore_service(entry, it.main, it.directory)
         entry.main.on_start = entry.prepare_start
         entry.main.restart = entry.logs.current.settings.restart
+        entry.main.ending.follow(entry.logs.current.settings.stop)
+        entry.main.ending.restore(it.main.overdue_ns, it.main.code)
         entry.main.stdout = entry.pipe
         entry.main.stderr = entry.pipe if entry.logs.wants_stderr() else -1
     if it.log:

@@ -93,8 +93,18 @@ class Fork:
     def close(self) -> None:
         """Nothing waits."""
 
-    def take(self, directory: int, run: Run | None = None) -> Piped:  # noqa: ARG002 (any ./run)
+    def take(
+        self,
+        directory: int,  # noqa: ARG002 (any ./run)
+        run: Run | None = None,
+        words: Sequence[bytes] = arrangement.RUN,
+    ) -> Piped:
         """Fork; the child waits.
+
+        Args:
+            directory: of the service.
+            run: what it has for [run].
+            words: what is to be executed.
 
         Raises:
             OSError: no process, or no descriptor, can be had.
@@ -107,12 +117,12 @@ class Fork:
                 pid = os.fork()
                 if pid == 0:
                     os.close(write)
-                    self.become_run(read, error_write, run)
+                    self.become_run(read, error_write, run, words)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return Piped(identify(self.loop, self.kernel, pid), write, error)
 
-    def become_run(self, read: int, error: int, run: Run | None) -> None:
+    def become_run(self, read: int, error: int, run: Run | None, program: Sequence[bytes]) -> None:
         """In the child: wait for the release, arrange everything, execute; never returns."""
         try:
             words = os.read(read, 100).split()
@@ -120,7 +130,7 @@ class Fork:
                 os._exit(0)
             directory, *streams = (-1 if word == b"-" else int(word) for word in words)
             self.arrange(directory, Streams(*streams))
-            arrangement.become(run or NOTHING, self.inherited)
+            arrangement.become(run or NOTHING, self.inherited, program)
         except Fatal as exc:
             reason = exc.__cause__.errno if isinstance(exc.__cause__, OSError) else 0
             os.write(error, (b"%d " % (reason or 0) + os.fsencode(str(exc)))[:REPORT_BYTES])

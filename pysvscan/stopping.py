@@ -12,7 +12,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from pysvscan.core.service import State, has_process
+from pysvscan import strerr
+from pysvscan.core.service import OVERDUE, State, has_process
+from pysvscan.ending import Ending
 from pysvscan.entry import Entry
 from pysvscan.entrylog import EntryLog
 from pysvscan.pid1 import is_pid1
@@ -61,6 +63,14 @@ class Stopping:
             self.scan.boundary(entry, functools.partial(self.end_main, entry))
         self.leave_if_idle()
 
+    def critical(self, label: bytes, ending: Ending) -> None:
+        """Stop, with the code of a critical service that has ended for good."""
+        if self.scan.is_stopping:
+            return
+        self.code = ending.code or 0
+        self.scan.log.say("svscan", "info", f"{strerr.name(label)} has ended for good: stopping")
+        self.scan.loop.at(time.monotonic_ns(), self.scan, self.scan.stop)
+
     def begin_waiting(self) -> None:
         """Take note of those who have to end, and limit the time for that."""
         self.busy = list(self.scan.entries.values())
@@ -94,7 +104,7 @@ class Stopping:
         """Kill every service that still runs: from now on the loggers have to end."""
         for entry in list(self.scan.entries.values()):
             if entry.main:
-                self.scan.boundary(entry, functools.partial(entry.main.feed, ord("k")))
+                self.scan.boundary(entry, functools.partial(entry.main.feed, OVERDUE))
         if self.strays:
             self.strays.kill()
 

@@ -20,7 +20,8 @@ from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
-from pysvscan.files import Files
+from pysvscan.ending import Ending
+from pysvscan.files import CHILD, Files
 from pysvscan.historyfile import HistoryFile
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import Pidfd, is_dead
@@ -64,6 +65,7 @@ class Supervise:
         since_ns: wall clock at the last start or death.
         run: the table [run] of service.toml as it is for the next start, or None.
         restart: the table [restart] as it was at the last start, or None.
+        ending: how it is ended, and what follows.
         on_change: called after an event that changed the state.
         on_start: called before each start; may raise Fatal, which fails the start.
         on_failure: called when a start failed; the next try is scheduled already.
@@ -89,6 +91,7 @@ class Supervise:
         self.stdin = self.stdout = self.stderr = -1
         self.run: Run | None = None
         self.restart: Restart | None = None
+        self.ending = Ending(self)
         self.state = State.DOWN
         self.pid = 0
         self.pidfd = -1
@@ -133,6 +136,7 @@ class Supervise:
         self.loop.read(self.files.control, self.owner, self.obey)
         if self.pidfd >= 0:
             self.loop.read(self.pidfd, self.owner, self.adopted_died)
+        self.ending.resume()
 
     def resume(self, timer_ns: int | None) -> None:
         """Go on after an exec, where another image of us left off; all is held already."""
@@ -143,6 +147,7 @@ class Supervise:
             self.loop.child(self.pid, self.owner, self.died)
         if timer_ns is not None:
             self.wait(timer_ns)
+        self.ending.resume()
 
     def begin(self) -> None:
         """Start the service, if it is wanted and not running already.
@@ -203,6 +208,7 @@ class Supervise:
         """Let go of everything but the process, which lives on and can be taken over."""
         if self.timer:
             self.timer.cancel()
+        self.ending.close()
         if self.pidfd >= 0:
             self.close_pidfd()
         elif self.pid:
@@ -235,12 +241,15 @@ class Supervise:
         """
         try:
             self.pid, self.pidfd = self.find()
+            is_finishing = not self.pid and self.ending.adopt()
         except OSError as exc:
             raise Fatal(f"unable to look for the process of {name(self.label)}") from exc
         if old:
             self.want = old.want
         if old and old.pid == self.pid:
             self.since_ns, self.paused = old.since_ns, old.paused
+        if is_finishing:
+            self.state = service.finishing(self.want)
         if self.pid:
             self.state = service.adopted(self.want)
             age_ns = max(0, time.time_ns() - self.since_ns)
@@ -266,7 +275,7 @@ class Supervise:
         """Give what is known of young deaths."""
         return self.history.history.backoff
 
-    def find(self) -> tuple[int, int]:
+    def find(self, path: bytes = CHILD) -> tuple[int, int]:
         """Look for the recorded process.
 
         Returns:
@@ -276,7 +285,7 @@ class Supervise:
             OSError: that cannot be found out, or it runs and the record is not to be believed:
                 whoever may write there shall not have us signal a process that he may not.
         """
-        record = self.files.recorded()
+        record = self.files.recorded(path)
         held = hold(record.process.pid) if record else None
         if not record or not held:
             return 0, -1
@@ -337,7 +346,10 @@ class Supervise:
             self.start_failed("fatal", str(failure), failure.__cause__)
         if has_enough:
             self.give_up()
-        self.feed(service.CHILD if failure is None else service.SPAWN_FAILED)
+        if failure is None:
+            self.feed(self.ending.died(wstatus))
+        else:
+            self.feed(self.ending.failed())
 
     def has_enough(self) -> bool:
         """Note a death of a service that is kept up, and say whether it was one too many."""
@@ -377,10 +389,15 @@ class Supervise:
     def act(self, action: Action) -> list[int]:
         """Carry out one action; START and a SCHEDULE that is due have an event as their result."""
         if action in SIGNALS:
-            self.was_asked |= action in ENDING
+            if action in ENDING:
+                self.was_asked = True
+                self.ending.remember()
             self.kill(SIGNALS[action])
         elif action in WANTS:
             self.want = WANTS[action]
+        elif action in (Action.END, Action.END_NOW):
+            self.was_asked = True
+            self.ending.ask() if action is Action.END else self.ending.kill()
         elif action is Action.START:
             return [service.SPAWNED if self.start() else service.SPAWN_FAILED]
         elif action is Action.SCHEDULE:
@@ -489,13 +506,17 @@ class Supervise:
         with contextlib.ExitStack() as undo:
             undo.callback(waiting.cancel)
             self.files.record(waiting.identity)
-            streams = Streams(self.stdin, self.stdout, self.stderr)
-            if not waiting.go(self.directory, streams):
+            self.ending.enclose(waiting.pid)
+            if not waiting.go(self.directory, self.streams()):
                 return False
             undo.pop_all()
         self.loop.child(waiting.pid, self.owner, self.died)
         self.pid, self.since_ns, self.started = waiting.pid, time.time_ns(), waiting
         return True
+
+    def streams(self) -> Streams:
+        """Give what a process of this service has as descriptors 0 to 2."""
+        return Streams(self.stdin, self.stdout, self.stderr)
 
     def failure(self) -> Fatal | None:
         """Say why ./run could not be executed; None if it was, as far as anybody knows."""

@@ -9,6 +9,10 @@ import signal
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pysvscan.pidfd import start_ticks
+
+ROUNDS = 5
+
 
 class Process(NamedTuple):
     """A process, as /proc/PID/stat has it."""
@@ -75,3 +79,61 @@ def signal_all(pids: Iterable[int], *numbers: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             for number in numbers:
                 os.kill(pid, number)
+
+
+# what a service with `[stop] tree` has started, where it has no cgroup
+
+
+def family(pid: int) -> set[tuple[int, int]]:
+    """Give what is below a process, and what is in the group or session that it leads."""
+    known = processes()
+    led = {
+        it.pid for it in known.values() if pid in (it.group, it.session) and it.pid != os.getpid()
+    }
+    return {(it, start_ticks(it)) for it in below({pid, *led}, known)} - {(os.getpid(), 0)}
+
+
+def kill(remembered: set[tuple[int, int]], directory: int) -> None:
+    """Kill what is left of a family, what that has started, and what can write to a service's pipe.
+
+    In rounds, since what is not killed yet may start more.
+    """
+    for _ in range(ROUNDS):
+        known = processes()
+        left = {pid for pid, ticks in remembered if pid in known and start_ticks(pid) == ticks}
+        left |= writers(directory, known)
+        found = below(left, known) - {os.getpid()}
+        if not found:
+            return
+        signal_all(found, signal.SIGKILL)
+
+
+def writers(directory: int, known: Iterable[int]) -> set[int]:
+    """Give the processes that could write to the pipe of a service directory."""
+    try:
+        pipe = os.stat(b"supervise/pipe", dir_fd=directory)
+    except OSError:
+        return set()
+    ours = os.getpid()
+    return {pid for pid in known if pid != ours and can_write(pid, (pipe.st_dev, pipe.st_ino))}
+
+
+def can_write(pid: int, pipe: tuple[int, int]) -> bool:
+    """Say whether a process has a pipe open for writing."""
+    try:
+        fds = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False
+    return any(is_writer(pid, fd, pipe) for fd in fds)
+
+
+def is_writer(pid: int, fd: str, pipe: tuple[int, int]) -> bool:
+    """Say whether a descriptor is that of a pipe, open for writing."""
+    try:
+        found = os.stat(f"/proc/{pid}/fd/{fd}")
+        if (found.st_dev, found.st_ino) != pipe:
+            return False
+        mode = os.stat(f"/proc/{pid}/fd/{fd}", follow_symlinks=False).st_mode
+    except OSError:
+        return False
+    return bool(mode & 0o200)  # of the link: what the descriptor was opened for

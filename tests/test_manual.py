@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pysvscan import commands
-from pysvscan.core import restartsettings, runsettings, settings
+from pysvscan.core import restartsettings, runsettings, settings, stopsettings
 from tests import manual
 from tests.conftest import Installed
 from tests.scan import is_supervised, service
@@ -103,7 +103,7 @@ def test_page_of_service_toml_describes_the_keys() -> None:
     """Each key that the settings know, and no other; its examples are good settings."""
     text = (manual.MAN / "service.toml.5").read_text()
     described = re.findall(r"^\.It Li (\w+) =", text, re.MULTILINE)
-    known = [*settings.LOG_KEYS, *runsettings.KEYS, *restartsettings.KEYS]
+    known = [*settings.LOG_KEYS, *runsettings.KEYS, *restartsettings.KEYS, *stopsettings.KEYS]
     assert sorted(described) == sorted(known)
     shown = [settings.parse(tomllib.loads(it), is_root=True) for it in manual.examples(text)]
     assert all(it != settings.Settings() for it in shown)

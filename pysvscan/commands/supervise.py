@@ -39,7 +39,7 @@ def main(argv: list[bytes], chain: Chain) -> int:
 
 
 def prepare(service: Supervise, settings: EntrySettings) -> None:
-    """Have [run] and [restart] of service.toml as they are now."""
+    """Have [run], [restart] and [stop] of service.toml as they are now."""
     look(service, settings)
     service.run = settings.run()
 
@@ -52,6 +52,7 @@ def look(service: Supervise, settings: EntrySettings) -> None:
         except strerr.Fatal as exc:
             service.report("warning", str(exc), exc.__cause__)
     service.restart = settings.settings.restart
+    service.ending.follow(settings.settings.stop)
 
 
 class Printed:

@@ -32,6 +32,8 @@ class Service(NamedTuple):
         is_exact, error, refusal: why ./run could not be executed, as far as it is known: what the
             process left in the memory of the old image.
         timer_ns: when it may start; None: it does not wait for that.
+        overdue_ns: when it is killed, if it was asked to end; None: it is not.
+        code: of its last end; None: it runs, or has not run.
     """
 
     label: bytes
@@ -53,6 +55,8 @@ class Service(NamedTuple):
     error: int = 0
     refusal: str = ""
     timer_ns: int | None = None
+    overdue_ns: int | None = None
+    code: int | None = None
 
 
 class BuiltIn(NamedTuple):

@@ -29,6 +29,10 @@ class State(Enum):
     UP = "up"  # a process; restarted when it dies
     ENDING = "ending"  # a process; not restarted
     LAST = "last"  # a process; supervise leaves when it dies
+    FINISH = "finish"  # ./finish runs after a death; then it starts again
+    FINISH_ONCE = "finish, then once"
+    FINISH_DOWN = "finish, then down"
+    FINISH_LAST = "finish, then gone"
     GONE = "gone"  # supervise has left
 
 
@@ -50,6 +54,8 @@ class Action(Enum):
     EXITED = "exited"  # the process is gone: pid 0, a new stamp
     ANNOUNCE = "announce"  # the status file
     LEAVE = "leave"  # close lock, control and ok
+    END = "end"  # ask it to: TERM, or what [stop] has; OVERDUE comes if that has a timeout
+    END_NOW = "end now"  # KILL, and to its whole tree if [stop] says so; or to ./finish
     ALRM = "ALRM"
     CONT = "CONT"
     HUP = "HUP"
@@ -72,14 +78,21 @@ SPAWNED = 258  # START worked
 SPAWN_FAILED = 259  # START did not, or the process could not execute ./run
 BEGIN = 260  # supervise has taken the service, and it is to be up
 GIVE_UP = 261  # it has died young too often; CHILD follows if it had a process
+OVERDUE = 262  # it was asked to end, and has not in the time that it has for that
+FINISHING = 263  # the process died, and ./finish was started
+FINISHED = 264  # ./finish has ended
 
 LETTERS = b"udoxpchaitkq12w+="
-EVENTS = (*LETTERS, CHILD, TIMER, SPAWNED, SPAWN_FAILED, BEGIN, GIVE_UP)
+EVENTS = (*LETTERS, CHILD, TIMER, SPAWNED, SPAWN_FAILED, BEGIN, GIVE_UP, OVERDUE)
+EVENTS = (*EVENTS, FINISHING, FINISHED)
 
 A = Action
 S = State
 Row = tuple[tuple[Action, ...], State]
 ALIVE = (S.UP, S.ENDING, S.LAST)  # with a process
+REVOCABLE = (S.FINISH, S.FINISH_ONCE, S.FINISH_DOWN)
+FINISHING_STATES = (*REVOCABLE, S.FINISH_LAST)
+DEAF = (*b"haitk", CHILD, TIMER, SPAWNED, SPAWN_FAILED)
 
 # One row a line. A service that cannot be in a state when an event comes keeps its state: a late
 # TIMER, or the death of a process that LEAVE already gave up, is nobody's business.
@@ -134,7 +147,7 @@ TABLE: dict[tuple[State, int], Row] = {
     (S.ONCE, SPAWN_FAILED): ((A.ANNOUNCE, A.RETRY), S.ONCE),
     # a process, kept up
     (S.UP, ord("u")): ((A.WANT_UP, A.ANNOUNCE), S.UP),
-    (S.UP, ord("d")): ((A.WANT_DOWN, A.TERM, A.CONT, A.UNPAUSED, A.ANNOUNCE), S.ENDING),
+    (S.UP, ord("d")): ((A.WANT_DOWN, A.END, A.CONT, A.UNPAUSED, A.ANNOUNCE), S.ENDING),
     (S.UP, ord("o")): ((A.WANT_ONCE, A.ANNOUNCE), S.ENDING),
     (S.UP, ord("x")): ((A.ANNOUNCE,), S.LAST),
     (S.UP, ord("p")): ((A.PAUSED, A.ANNOUNCE, A.STOP), S.UP),
@@ -150,7 +163,7 @@ TABLE: dict[tuple[State, int], Row] = {
     (S.UP, SPAWN_FAILED): ((A.EXITED, A.ANNOUNCE, A.RETRY), S.WAIT),
     # a process, not kept up: wanted down, or once
     (S.ENDING, ord("u")): ((A.WANT_UP, A.ANNOUNCE), S.UP),
-    (S.ENDING, ord("d")): ((A.WANT_DOWN, A.TERM, A.CONT, A.UNPAUSED, A.ANNOUNCE), S.ENDING),
+    (S.ENDING, ord("d")): ((A.WANT_DOWN, A.END, A.CONT, A.UNPAUSED, A.ANNOUNCE), S.ENDING),
     (S.ENDING, ord("o")): ((A.WANT_ONCE, A.ANNOUNCE), S.ENDING),
     (S.ENDING, ord("x")): ((A.ANNOUNCE,), S.LAST),
     (S.ENDING, ord("p")): ((A.PAUSED, A.ANNOUNCE, A.STOP), S.ENDING),
@@ -166,7 +179,7 @@ TABLE: dict[tuple[State, int], Row] = {
     (S.ENDING, SPAWN_FAILED): ((A.EXITED, A.ANNOUNCE), S.DOWN),
     # a process, and supervise leaves with it; no byte takes that back
     (S.LAST, ord("u")): ((A.WANT_UP, A.ANNOUNCE), S.LAST),
-    (S.LAST, ord("d")): ((A.WANT_DOWN, A.TERM, A.CONT, A.UNPAUSED, A.ANNOUNCE), S.LAST),
+    (S.LAST, ord("d")): ((A.WANT_DOWN, A.END, A.CONT, A.UNPAUSED, A.ANNOUNCE), S.LAST),
     (S.LAST, ord("o")): ((A.WANT_ONCE, A.ANNOUNCE), S.LAST),
     (S.LAST, ord("x")): ((A.ANNOUNCE,), S.LAST),
     (S.LAST, ord("p")): ((A.PAUSED, A.ANNOUNCE, A.STOP), S.LAST),
@@ -194,6 +207,34 @@ TABLE: dict[tuple[State, int], Row] = {
     **{(state, GIVE_UP): ((), state) for state in S},
     (S.DOWN, GIVE_UP): ((A.WANT_DOWN, A.ANNOUNCE), S.DOWN),
     (S.UP, GIVE_UP): ((A.WANT_DOWN,), S.ENDING),
+    # it was asked to end, and nobody has changed his mind since
+    **{(state, OVERDUE): ((), state) for state in S},
+    (S.ENDING, OVERDUE): ((A.END_NOW,), S.ENDING),
+    (S.LAST, OVERDUE): ((A.END_NOW,), S.LAST),
+    # ./finish runs: no process that a signal could be for, but commands are heard
+    **{(state, FINISHING): ((), state) for state in S},
+    (S.UP, FINISHING): ((A.EXITED, A.ANNOUNCE), S.FINISH),
+    (S.ENDING, FINISHING): ((A.EXITED, A.ANNOUNCE), S.FINISH_DOWN),
+    (S.LAST, FINISHING): ((A.EXITED, A.ANNOUNCE), S.FINISH_LAST),
+    **{(state, event): ((), state) for state in FINISHING_STATES for event in DEAF},
+    **{(state, ord("u")): ((A.AFRESH, A.WANT_UP, A.ANNOUNCE), S.FINISH) for state in REVOCABLE},
+    **{
+        (state, ord("o")): ((A.AFRESH, A.WANT_ONCE, A.ANNOUNCE), S.FINISH_ONCE)
+        for state in REVOCABLE
+    },
+    **{(state, ord("d")): ((A.WANT_DOWN, A.ANNOUNCE), S.FINISH_DOWN) for state in REVOCABLE},
+    (S.FINISH_LAST, ord("u")): ((A.WANT_UP, A.ANNOUNCE), S.FINISH_LAST),
+    (S.FINISH_LAST, ord("o")): ((A.WANT_ONCE, A.ANNOUNCE), S.FINISH_LAST),
+    (S.FINISH_LAST, ord("d")): ((A.WANT_DOWN, A.ANNOUNCE), S.FINISH_LAST),
+    **{(state, ord("x")): ((A.ANNOUNCE,), S.FINISH_LAST) for state in FINISHING_STATES},
+    **{(state, ord("p")): ((A.PAUSED, A.ANNOUNCE), state) for state in FINISHING_STATES},
+    **{(state, ord("c")): ((A.UNPAUSED, A.ANNOUNCE), state) for state in FINISHING_STATES},
+    **{(state, OVERDUE): ((A.END_NOW,), state) for state in FINISHING_STATES},
+    **{(state, FINISHED): ((), state) for state in S},
+    (S.FINISH, FINISHED): ((A.ANNOUNCE, A.SCHEDULE), S.WAIT),
+    (S.FINISH_ONCE, FINISHED): ((A.ANNOUNCE, A.SCHEDULE), S.ONCE),
+    (S.FINISH_DOWN, FINISHED): ((A.ANNOUNCE,), S.DOWN),
+    (S.FINISH_LAST, FINISHED): ((A.ANNOUNCE, A.LEAVE), S.GONE),
     # the end
     **{(S.GONE, event): ((), S.GONE) for event in EVENTS},
 }
@@ -205,6 +246,9 @@ NAMES = {
     SPAWN_FAILED: "SPAWN_FAILED",
     BEGIN: "BEGIN",
     GIVE_UP: "GIVE_UP",
+    OVERDUE: "OVERDUE",
+    FINISHING: "FINISHING",
+    FINISHED: "FINISHED",
 }
 
 
@@ -224,6 +268,11 @@ def step(state: State, event: int) -> Row:
 def adopted(want: bytes) -> State:
     """Say where a service is whose process was found alive: kept up if that is wanted."""
     return State.UP if want == b"u" else State.ENDING
+
+
+def finishing(want: bytes) -> State:
+    """Say where a service is whose ./finish was found alive: once was once."""
+    return State.FINISH if want == b"u" else State.FINISH_DOWN
 
 
 def has_process(state: State) -> bool:

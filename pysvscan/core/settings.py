@@ -6,10 +6,11 @@ own reader; what has none is unknown, and an error. Not here: reading the file (
 
 import re
 
-from pysvscan.core import restartsettings, runsettings, script, stamp, words
+from pysvscan.core import restartsettings, runsettings, script, stamp, stopsettings, words
 from pysvscan.core.redactsettings import read_redact
 from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
+from pysvscan.core.stopsettings import Stop
 from pysvscan.core.values import (
     SettingsError,
     encode,
@@ -111,20 +112,23 @@ class Settings:
         log: the table [log]; None: there is none, and `log/run` logs if there is one.
         run: the table [run]; None: there is none, and `run` gets what svscan was given.
         restart: the table [restart]; None: there is none, and the service starts each second.
+        stop: the table [stop]; None: there is none, and TERM ends the service.
         text: the file that they come from; others may say the same in other words.
     """
 
-    __slots__ = ("log", "restart", "run", "text")
+    __slots__ = ("log", "restart", "run", "stop", "text")
 
     def __init__(
         self,
         log: Log | None = None,
         run: Run | None = None,
         restart: Restart | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self.log = log
         self.run = run
         self.restart = restart
+        self.stop = stop
         self.text = b""
 
     def values(self) -> tuple[object, ...]:
@@ -282,4 +286,5 @@ TABLES: "dict[str, Callable[[dict[str, object], bool], object]]" = {  # of Setti
     "log": parse_log,
     "run": lambda table, _is_root: runsettings.parse(table),
     "restart": lambda table, _is_root: restartsettings.parse(table),
+    "stop": lambda table, _is_root: stopsettings.parse(table),
 }

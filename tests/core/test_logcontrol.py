@@ -41,7 +41,7 @@ def run_classic(word: str) -> tuple[bool, bool, bytes]:
                     paused = True
                 elif action is service.Action.UNPAUSED:
                     paused = False
-                elif action.value in ("TERM", "INT", "KILL"):
+                elif action.value in ("end", "INT", "TERM", "KILL"):
                     events.append(service.CHILD)
                 elif action is service.Action.SCHEDULE:
                     events.append(service.TIMER)

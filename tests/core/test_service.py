@@ -21,7 +21,7 @@ states = st.sampled_from(State)
 
 
 def run(state: State, word: str) -> State:
-    """Feed letters; C, T, S, F, B, G stand for CHILD, TIMER, and so on."""
+    """Feed letters; C, T, S, F, B, G, O, I, N stand for CHILD, TIMER, and so on."""
     special = {
         "C": service.CHILD,
         "T": service.TIMER,
@@ -29,6 +29,9 @@ def run(state: State, word: str) -> State:
         "F": service.SPAWN_FAILED,
         "B": service.BEGIN,
         "G": service.GIVE_UP,
+        "O": service.OVERDUE,
+        "I": service.FINISHING,
+        "N": service.FINISHED,
     }
     for letter in word:
         state = service.step(state, special.get(letter, ord(letter)))[1]
@@ -75,6 +78,19 @@ def test_step_ignores_other_bytes(state: State, byte: int) -> None:
         pytest.param(State.DOWN, "G", State.DOWN, id="given up before we came"),
         pytest.param(State.DOWN, "GuTS", State.UP, id="u starts what was given up"),
         pytest.param(State.LAST, "GC", State.GONE, id="given up, and x"),
+        pytest.param(State.UP, "I", State.FINISH, id="finish after a death"),
+        pytest.param(State.UP, "INTS", State.UP, id="finish, then a start"),
+        pytest.param(State.UP, "dIN", State.DOWN, id="d, finish, then down"),
+        pytest.param(State.UP, "IdN", State.DOWN, id="d during finish"),
+        pytest.param(State.UP, "dIuN", State.WAIT, id="u during finish"),
+        pytest.param(State.UP, "dIoNTSC", State.DOWN, id="o during finish: once"),
+        pytest.param(State.UP, "oIN", State.DOWN, id="once, finish, down"),
+        pytest.param(State.UP, "xIN", State.GONE, id="x, finish, gone"),
+        pytest.param(State.UP, "IxuN", State.GONE, id="x during finish; u does not take it back"),
+        pytest.param(State.UP, "IpchaitkCTSFOIN", State.WAIT, id="finish hears of no process"),
+        pytest.param(State.DOWN, "IN", State.DOWN, id="a finish of nobody"),
+        pytest.param(State.UP, "O", State.UP, id="overdue, but wanted up again"),
+        pytest.param(State.ENDING, "OC", State.DOWN, id="overdue"),
         pytest.param(State.UP, "pchaitkq12w+=", State.UP, id="signals change no state"),
     ],
 )
@@ -110,7 +126,7 @@ def test_step_d_terminates_and_continues(state: State) -> None:
     actions, after = service.step(state, ord("d"))
     assert actions == (
         Action.WANT_DOWN,
-        Action.TERM,
+        Action.END,
         Action.CONT,
         Action.UNPAUSED,
         Action.ANNOUNCE,
@@ -155,6 +171,19 @@ def test_step_forgets_the_timer_where_nothing_waits(state: State, event: int) ->
     waits = (State.WAIT, State.ONCE)
     if state in waits and after not in waits and not service.has_process(after):
         assert Action.UNSCHEDULE in actions
+
+
+@pytest.mark.parametrize("state", State)
+def test_step_ends_now_who_was_asked_to_end(state: State) -> None:
+    """Overdue: killed; but not who is wanted up again, nor where there is nothing to kill."""
+    is_asked = state in (State.ENDING, State.LAST, *service.FINISHING_STATES)
+    assert service.step(state, service.OVERDUE) == ((Action.END_NOW,) * is_asked, state)
+
+
+def test_finishing_once_was_once() -> None:
+    """A ./finish that was found alive is followed by a start only if one is wanted."""
+    found = [service.finishing(want) for want in (b"u", b"d", b"\0")]
+    assert found == [State.FINISH, State.FINISH_DOWN, State.FINISH_DOWN]
 
 
 @pytest.mark.parametrize(

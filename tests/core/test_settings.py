@@ -96,8 +96,8 @@ def test_parse_reads_a_script(script: str, words: str) -> None:
 SCRIPT = "log.script: "
 CHOICES = "is none of block, drop-archives, drop-lines"
 WRONG = [
-    ("logs = 1", "logs: unknown table; known are log, run, restart"),
-    ('"a\\nb\\t" = 1', "a\\nb\\t: unknown table; known are log, run, restart"),
+    ("logs = 1", "logs: unknown table; known are log, run, restart, stop"),
+    ('"a\\nb\\t" = 1', "a\\nb\\t: unknown table; known are log, run, restart, stop"),
     ("run = 3", "run: 3 is not a table"),
     ("'' = 1", '"": unknown table; known are log, run'),
     ("log = 3", "log: 3 is not a table"),
