@@ -12,3 +12,11 @@ def is_led_by(pid: int) -> bool:
         return os.getpgid(pid) == pid != os.getpgrp()
     except ProcessLookupError:
         return False
+
+
+def is_of_session() -> bool:
+    """Say whether our group is our session's own: another is a job of a shell.
+
+    A child of process 1 is none: a container's init gives it a group, and lives as long as we do.
+    """
+    return os.getpgrp() == os.getsid(0) or os.getppid() == 1

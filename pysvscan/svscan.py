@@ -15,7 +15,7 @@ import os
 import stat
 import time
 
-from pysvscan import strerr
+from pysvscan import groups, strerr
 from pysvscan.core.handover import Scan
 from pysvscan.core.settings import Settings
 from pysvscan.entry import Entry, Key
@@ -37,6 +37,8 @@ TICK_NS = 5 * SECOND_NS  # C's interval
 CALM_NS = 60 * SECOND_NS  # while inotify works, and all is well
 RESERVE = 64  # descriptors that no new service gets: for restarts of those that are there
 PAGE = 4096
+# The kernel sends HUP to such a group when its shell ends and any member is stopped (svc -p).
+JOB = "running as a shell's job, whose signals reach all services"
 
 
 class Svscan:
@@ -169,6 +171,8 @@ class Svscan:
 
     def look_first(self) -> None:
         """Take in what was there before us: it is complete."""
+        if not groups.is_of_session():
+            self.log.say("svscan", "warning", f"{JOB}; use setsid")
         for name in self.list_names():
             self.look(name, is_whole=True)
         self.tend_all()

@@ -142,9 +142,9 @@ class Scan:
         """Start svscan, once more if it is dead."""
         environment = {"PATH": "/usr/bin:/bin"}
         with self.said.open("ab") as stderr:
-            settings = {"stderr": stderr, "env": environment, **self.settings}
+            given = {"stderr": stderr, "env": environment, "start_new_session": True}
             self.process = subprocess.Popen(
-                self.program, start_new_session=True, stdin=subprocess.DEVNULL, **settings
+                self.program, stdin=subprocess.DEVNULL, **{**given, **self.settings}
             )
         return self.process
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -374,6 +375,16 @@ def test_second_svscan_says_so(running: Scan) -> None:
     second = subprocess.run(running.program, capture_output=True, timeout=60)
     line = f"svscan: fatal: unable to lock {running.path}, another svscan runs there"
     assert (second.returncode, second.stderr.decode()) == (111, f"{line}: temporary failure\n")
+
+
+@pytest.mark.parametrize("is_job", [False, True])
+def test_svscan_that_is_a_job_of_a_shell_says_so(tmp_path: Path, is_job: bool) -> None:
+    """Once; in a session of its own it is silent."""
+    setting: dict[str, Any] = {"preexec_fn": lambda: os.setpgid(0, 0)} if is_job else {}
+    with scanning(tmp_path / "service", "one", start_new_session=not is_job, **setting) as found:
+        found.look()
+        line = "running as a shell's job, whose signals reach all services; use setsid"
+        assert found.lines() == [f"svscan: warning: {line}"] * is_job
 
 
 def test_scan_directory_that_is_missing_is_said(tmp_path: Path) -> None:
