@@ -7,6 +7,7 @@ way to something, it goes that way with its own rights.
 """
 
 import os
+import resource
 
 from pysvscan import account, envfiles, orders, strerr, trusted
 from pysvscan.core.runsettings import Run
@@ -46,6 +47,8 @@ def become(run: Run, inherited: Inherited, words: "Sequence[bytes]" = RUN) -> "N
     if run.directory is not None:
         go_to(run.directory)
     argv = [path, *words[1:]]
+    # Not sooner: what was opened above had to go beyond the many that svscan has open.
+    resource.setrlimit(resource.RLIMIT_NOFILE, inherited.descriptors)
     if any(which in MEMORY for which, _ in chain.limits):
         chain.become_limited(path, argv)  # it holds memory for the exec, which costs 3 ms
     set_soft(chain.limits)

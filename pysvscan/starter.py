@@ -10,7 +10,6 @@ when the supervisor is killed in between.
 
 import errno
 import os
-import resource
 import signal
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -142,14 +141,13 @@ class Fork:
             os._exit(111)
 
     def arrange(self, directory: int, streams: Streams) -> None:
-        """In the child: directory, descriptors, limit, signals, as the service gets them."""
+        """In the child: directory, descriptors, signals, as the service gets them."""
         os.fchdir(directory)
         for number, fd in enumerate(streams):
             if fd >= 0:
                 flags = os.O_RDWR if number else os.O_RDONLY
                 os.dup2(os.open(f"/proc/self/fd/{fd}", flags), number)
             os.set_inheritable(number, True)
-        resource.setrlimit(resource.RLIMIT_NOFILE, self.inherited.descriptors)
         signal.set_wakeup_fd(-1)
         for number in signal.valid_signals():
             if callable(signal.getsignal(number)) or number in self.inherited.defaults():
