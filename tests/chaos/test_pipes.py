@@ -93,6 +93,7 @@ def test_pipe_keeps_what_nobody_read(logged: Logged) -> None:
     logged.kill()
     logged.write()
     logged.start()
+    command(logged.path / "log", b"u")
     wait_up(logged.path / "log", but=logged.log)
     logged.check()
     assert scan.pid(logged.path) == logged.main
