@@ -185,6 +185,27 @@ def test_archives_deleted_before_anybody_looked_are_gone(tmp_path: Path) -> None
         assert it.poll() == [b"%d" % number for number in (*range(6), *range(9, 13))]
 
 
+def test_lines_written_between_read_and_rotation_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the file was read to its end, and before its new name is noticed."""
+    log = Log(tmp_path / "main")
+    log.add(2)
+    with following(log.path) as it:
+        inode = Logfiles.inode
+
+        def rotating(self: Logfiles, file: bytes) -> tuple[int, int] | None:
+            monkeypatch.setattr(Logfiles, "inode", inode)
+            log.add()
+            for step in log.rotate():
+                step()
+            log.add()
+            return inode(self, file)
+
+        monkeypatch.setattr(Logfiles, "inode", rotating)
+        assert it.poll() == [b"0", b"1", b"2", b"3"]
+
+
 def test_unfinished_lines_wait_for_their_end(tmp_path: Path) -> None:
     """In current, and over a rotation; what a killed logger left unfinished ends there."""
     log = Log(tmp_path / "main")

@@ -260,6 +260,18 @@ def test_lines_without_stamps_are_bounded_by_names(tmp_path: Path) -> None:
     assert orders[2:4] == [tai.label(ends[0])] * 2
 
 
+def test_window_is_found_beside_many_lines_without_stamps(tmp_path: Path) -> None:
+    """In a large file, by halves, where the middle has none."""
+    lines = [(BEGIN_NS + it * SECOND_NS, b"%d" % it + b"x" * 99) for it in range(6000)]
+    data = logdirs.stamped(lines)
+    log = logdirs.make(
+        tmp_path / "main", [], b"".join([*data[:2900], b"trace\n" * 60_000, *data[2900:]])
+    )
+    for at in (10, 2890, 5000):
+        window = Window(tai.label(lines[at][0]), tai.label(lines[at + 1][0]))
+        assert texts(log, window) == ([lines[at][1]], [])
+
+
 def test_lines_between_stamps_stay_where_they_are(tmp_path: Path) -> None:
     """A line without a stamp goes with the one before, into a window and out of it."""
     data = logdirs.stamped([(BEGIN_NS + it * SECOND_NS, b"%d" % it) for it in range(4)])
