@@ -40,7 +40,7 @@ class Feeding:
         self.counting = counting
         self.stderr = stderr
         self.place = place
-        self.is_skipping = place.is_within
+        self.is_skipping = False
         self.pipe = Pipe()
         self.raw = b""
         self.redactor: Redactor | None = None
@@ -65,6 +65,17 @@ class Feeding:
     def is_unfinished(self) -> bool:
         """Say whether the last byte read was not a newline."""
         return self.pipe.is_unfinished() or bool(self.redactor and self.redactor.is_unfinished())
+
+    def begin(self) -> None:
+        """Begin where the logger before us ended, now that it has."""
+        self.is_skipping = self.place.is_within()
+        self.pipe.line = self.place.left()
+
+    def leave_line(self) -> None:
+        """Leave an unfinished line, of which nothing is written yet, to the logger after us."""
+        is_whole = self.pipe.kept is None and not (self.chunk or self.redactor)
+        if self.pipe.line and is_whole and self.place.leave(self.pipe.line):
+            self.pipe.line = b""
 
     def is_empty(self) -> bool:
         """Say whether all that was read is handed out, but for an unfinished line."""

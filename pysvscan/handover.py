@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from pysvscan import servicetoml
 from pysvscan.core import handover, logcontrol, service
-from pysvscan.core.handover import BuiltIn, Given, Scan, Service
+from pysvscan.core.handover import BuiltIn, Given, Logger, Scan, Service
 from pysvscan.core.values import SettingsError
 from pysvscan.entry import Entry
 from pysvscan.entrylog import EntryLog
 from pysvscan.files import Files
 from pysvscan.inherited import Inherited
+from pysvscan.loggers import LoggerProcess
 from pysvscan.supervise import Supervise
 from pysvscan.waiting import Known
 
@@ -42,6 +43,7 @@ def collect(scan: "Svscan", signals: tuple[int, ...]) -> Scan:
         directory=scan.directory,
         control=scan.control,
         entries=tuple(entries),
+        loggers=tuple(map(pack_logger, scan.loggers.processes.values())),
         signals=signals,
         is_stopping=scan.is_stopping,
         stop_ns=scan.stopping.begun_ns,
@@ -50,6 +52,12 @@ def collect(scan: "Svscan", signals: tuple[int, ...]) -> Scan:
         crashes=scan.reexec.crashes,
         crashed_ns=scan.reexec.crashed_ns,
     )
+
+
+def pack_logger(it: LoggerProcess) -> Logger:
+    """Make a record of a logger process."""
+    account, own = it.where
+    return Logger(account, own if isinstance(own, tuple) else (), it.pid, it.places)
 
 
 def pack_given(inherited: Inherited) -> Given:
@@ -169,12 +177,18 @@ def restore(scan: "Svscan", state: Scan) -> None:
     """Make everything again, the entries first: none of them has to wait for the others."""
     scan.loggers.last_number = state.last_number
     scan.stopping.begun_ns, scan.stopping.code = state.stop_ns, state.stop_code
+    for logger in state.loggers:
+        own = (logger.own[0], logger.own[1]) if logger.own else None
+        scan.loggers.find((logger.account, own)).places = logger.places
     for it in state.entries:
         entry = Entry(scan, (it.key[0], it.key[1]), it.label, it.directory, it.is_begun)
         scan.entries[entry.key] = entry
         scan.boundary(entry, functools.partial(restore_entry, entry, it))
         if it.key == state.in_hand:
             entry.leave_alone(state.crash)
+    for process in list(scan.loggers.processes.values()):
+        if not process.logs:
+            scan.loggers.forget(process)
 
 
 def restore_entry(entry: Entry, it: handover.Entry) -> None:
@@ -244,7 +258,9 @@ def restore_built_in(entry: Entry, it: BuiltIn) -> EntryLog | None:
     made.want, made.since_ns = it.want, it.since_ns
     made.is_leaving, made.is_draining = it.is_leaving, it.is_draining
     entry.scan.loop.read(made.files.control, entry, made.obey)
-    made.begin(wanted)
+    made.number = it.number  # the one that the places know
+    made.process = entry.scan.loggers.find(made.where(wanted))
+    made.process.add(made)
     if made.is_draining:
         made.hurry()
     return made

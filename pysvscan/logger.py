@@ -64,7 +64,7 @@ class Logger:
         self.nothing = closed()
         self.parse = functools.lru_cache(SCRIPTS)(parse)
         self.untold: list[bytes] = []
-        self.places: places.Memory = bytearray(places.SIZE_BYTES)  # until svscan gives us its own
+        self.places: places.Memory = bytearray(places.ALL_BYTES)  # until svscan gives us its own
         self.read_bytes = 0
         self.timer: Deadline | None = None
         self.is_bound = False
@@ -78,6 +78,7 @@ class Logger:
         for fd in (to_svscan.fileno(), self.sync.fd, self.loop.wakeup):
             self.urgent.register(fd, select.EPOLLIN)
         self.loop.signal(signal.SIGTERM, self, self.leave)
+        self.loop.signal(signal.SIGUSR1, self, self.hand_over)
         self.loop.signal(signal.SIGALRM, self, self.rotate)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # a terminal's: svscan's
             self.loop.signal(number, self, lambda: None)
@@ -217,6 +218,13 @@ class Logger:
         self.is_leaving = True
         for pipe in list(self.pipes.values()):
             self.boundary(pipe, lambda pipe=pipe: pipe.wind_up(pipe.end))  # type: ignore[misc]
+        self.end_if_idle()
+
+    def hand_over(self) -> None:
+        """End as well, but leave unfinished lines to a logger that has our places."""
+        self.is_leaving = True
+        for pipe in list(self.pipes.values()):
+            self.boundary(pipe, pipe.hand_over)
         self.end_if_idle()
 
     def forget(self, pipe: LogPipe) -> None:

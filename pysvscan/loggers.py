@@ -239,6 +239,7 @@ class Loggers:
 
     Attributes:
         former: pidfd: pid, of those who were asked to end.
+        heirs: those of them whose places ours are given: they hand unfinished lines over.
         on_idle: called when no logger process of ours is left.
     """
 
@@ -247,6 +248,7 @@ class Loggers:
         self.register = Register(scan.directory)
         self.processes: dict[Where, LoggerProcess] = {}
         self.former: dict[int, int] = {}
+        self.heirs = {it.pid for it in scan.state.loggers} if scan.state else set()
         self.ending: set[LoggerProcess] = set()  # without logs, but not dead yet
         self.last_number = 0
         self.on_idle: Callable[[], None] = lambda: None
@@ -264,9 +266,10 @@ class Loggers:
         Not before we hold the pipes: of a service that is dead, the logger alone may hold what is
         in its pipe, and it lets go without having read it.
         """
-        for pidfd in self.former:
+        for pidfd, pid in self.former.items():
+            asked = signal.SIGUSR1 if pid in self.heirs else signal.SIGTERM
             with contextlib.suppress(OSError):  # it ended by itself
-                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+                signal.pidfd_send_signal(pidfd, asked)
 
     def hold_former(self, recorded: Identity) -> None:
         """Hold one logger by its pidfd, if it is alive and we may end it."""

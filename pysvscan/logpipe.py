@@ -121,6 +121,7 @@ class LogPipe:
                 return False
             self.failures = 0
             self.is_locked = True
+            self.feeding.begin()
         return True
 
     def failed(self, exc: strerr.Fatal) -> None:
@@ -300,6 +301,12 @@ class LogPipe:
             self.listen()
         elif self.phase is Phase.READING:
             self.write_out()
+
+    def hand_over(self) -> None:
+        """Let go of the pipe; a line that is not finished is for the logger that waits for it."""
+        if self.phase is Phase.READING:
+            self.feeding.leave_line()
+        self.wind_up(self.end)
 
     def read_line(self) -> None:
         """Read the rest of the line, and not a byte beyond it."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pysvscan.core import history
+from pysvscan.unread import unread
 from tests.conftest import Installed, install
 from tests.scan import (
     Scan,
@@ -56,6 +57,15 @@ def reexecute(scan: Scan) -> None:
 def said(where: Path) -> bytes:
     """Read the status."""
     return (where / "supervise/status").read_bytes()
+
+
+def is_read(where: Path) -> bool:
+    """Say whether nothing is left in a service's pipe."""
+    fd = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return unread(fd) == 0
+    finally:
+        os.close(fd)
 
 
 @pytest.fixture
@@ -261,3 +271,21 @@ def test_exception_outside_of_all_boundaries_is_no_end(path: Path, place: str) -
         assert [line.split(":")[2] for line in said[1:]] == (
             [] if place == "loop" else [" plain set aside for 1 s"]
         )
+
+
+def test_reexec_hands_unfinished_lines_over(path: Path) -> None:
+    """A line that is begun under one logger and ended under the third is one line."""
+    run = "printf 'begin '; read x <go; printf 'middle '; read x <go; echo end; exec sleep 1000"
+    where = service(path / "slow", run)
+    os.mkfifo(where / "go")
+    (where / "service.toml").write_text(BUILT_IN)
+    with scanning(path) as scan:
+        logger = wait_up(where / "log")
+        for _ in range(2):
+            wait_until(lambda: is_read(where))
+            reexecute(scan)
+            logger = wait_up(where / "log", but=logger)
+            (where / "go").write_text("\n")
+        log = where / "log/main/current"
+        wait_until(lambda: log.read_text().endswith("end\n"))
+        assert log.read_text() == "begin middle end\n"

@@ -1,7 +1,6 @@
 """svscanctl: a byte for svscan, or a list that asks nobody."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -100,4 +99,5 @@ def test_process_1_does_not_leave(tmp_path: Path) -> None:
         assert ask("-t", path) == (0, "", "")
         assert scan.wait_end() == 0
     finally:
-        scan.process.send_signal(signal.SIGKILL) if scan.alive() else None
+        scan.process.kill()
+        scan.process.wait()

@@ -78,6 +78,22 @@ class BuiltIn(NamedTuple):
     is_draining: bool
 
 
+class Logger(NamedTuple):
+    """A logger process, to be exchanged for one of the new version.
+
+    Attributes:
+        account: see loggers.py.
+        own: the key of the entry whose own process it is; empty: all entries'.
+        pid: 0: none.
+        places: its memory, which the next one is given.
+    """
+
+    account: str
+    own: tuple[int, ...]
+    pid: int
+    places: int
+
+
 class Entry(NamedTuple):
     """An entry of the scan directory.
 
@@ -136,6 +152,7 @@ class Scan(NamedTuple):
     directory: int
     control: int
     entries: tuple[Entry, ...]
+    loggers: tuple[Logger, ...] = ()
     signals: tuple[int, ...] = ()
     is_stopping: bool = False
     stop_ns: int = 0
@@ -173,6 +190,7 @@ def unpack(data: bytes) -> Scan:
 def descriptors(scan: Scan) -> list[int]:
     """List the descriptors that must survive."""
     found = [scan.given.stdin, scan.directory, scan.control]
+    found += (it.places for it in scan.loggers)
     for entry in scan.entries:
         found += (entry.directory, entry.pipe, entry.log_directory)
         for part in (entry.main, entry.log, entry.built_in):

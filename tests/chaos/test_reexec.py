@@ -144,6 +144,13 @@ def test_term_at_random_in_a_reexecution_is_obeyed(tmp_path: Path) -> None:
             kill_session(scan.process.pid)
 
 
+def words_below(scan: Scan) -> bytes:
+    """Give the command line of the process that unshare started."""
+    number = scan.process.pid
+    child = Path(f"/proc/{number}/task/{number}/children").read_text().split()[0]
+    return Path(f"/proc/{child}/cmdline").read_bytes()
+
+
 @pytest.mark.root
 def test_process_1_reexecutes_itself(tmp_path: Path) -> None:
     """The container lives on, with its services."""
@@ -156,10 +163,12 @@ def test_process_1_reexecutes_itself(tmp_path: Path) -> None:
     scan = Scan(path, (*unshare, *OURS))
     try:
         before = wait_up(path / "one")
-        assert (path / "one/parent").read_text() == "1\n"
+        parent = path / "one/parent"
+        wait_until(lambda: parent.exists() and parent.read_text() == "1\n")
         for _ in range(3):
             subprocess.run([tmp_path / "ask", path], check=True)
             command(path / "one", b"p")
+            wait_until(lambda: b"successor" in words_below(scan))
             scan.barrier()
         assert pid(path / "one") == before
         command(path / "one", b"ct")
@@ -167,5 +176,5 @@ def test_process_1_reexecutes_itself(tmp_path: Path) -> None:
         subprocess.run([*OURS, "svscanctl", "-t", path], check=True)
         assert scan.wait_end() == 0, scan.lines()
     finally:
-        if scan.alive():
-            scan.process.kill()
+        scan.process.kill()
+        scan.process.wait()
