@@ -262,7 +262,7 @@ def restore_built_in(entry: Entry, it: BuiltIn) -> EntryLog | None:
     made.process = entry.scan.loggers.find(made.where(wanted))
     made.process.add(made)
     if made.is_draining:
-        made.hurry()
+        entry.later(0, made.hurry)  # which may be its end: not before it is the entry's
     return made
 
 
