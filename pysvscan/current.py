@@ -63,7 +63,7 @@ class Current:
         self.is_line_start = text[at + count - 1 : at + count] == b"\n"
         return count
 
-    def add(self, text: bytes) -> int:
+    def add(self, text: "bytes | memoryview") -> int:
         """Write complete lines if the file takes them all and is not full then.
 
         Returns:

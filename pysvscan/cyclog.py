@@ -103,14 +103,14 @@ class Cyclog:
 
     # What a caller does.
 
-    def put(self, text: bytes) -> bool:
+    def put(self, text: "bytes | memoryview") -> bool:
         """Take text; what cannot be written at once, in one piece, advance() writes.
 
         Returns:
             Whether all is written.
         """
         if self.keeping.full == "drop-lines":
-            text = self.sift(text)
+            text = self.sift(bytes(text))
         if text and not (self.text or self.strand.steps or self.is_ending):
             count = self.current.add(text)
             if count == len(text):

@@ -21,6 +21,7 @@ from _signal import (
 )
 
 from pysvscan import cyclog, memory, pathexec, strerr
+from pysvscan.core import whole
 from pysvscan.core.script import Output, Pipe, Script
 from pysvscan.reading import READ_BYTES, Reader
 from pysvscan.statusfile import StatusFile
@@ -99,7 +100,8 @@ class Multilog:
         """
         try:
             self.open(chain)
-            self.log()
+            self.pass_on() if whole.is_whole(self.script) else self.log()
+            self.read_line()
             self.finish()
         except Ended:
             return self.end()
@@ -123,15 +125,32 @@ class Multilog:
             if self.is_alarmed:
                 self.rotate()
             data = self.input.read_at_once()
-            if data is None:
-                if not self.wait(self.input_poll, None) or self.term_ns or self.is_alarmed:
-                    continue  # a signal goes before input that came with it
+            if data is None and self.may_read():
                 data = self.input.read(READ_BYTES)
-            if data == b"":
-                return
             if data:
                 self.put(self.script.feed(self.pipe, data, time.time_ns()))
-        self.read_line()
+            elif data is not None:
+                return
+
+    def pass_on(self) -> None:
+        """Do the same where every byte passes, without a copy."""
+        while not self.term_ns:
+            if self.is_alarmed:
+                self.rotate()
+            count = self.input.fill_at_once()
+            if count is None and self.may_read():
+                count = self.input.fill()
+            if count:
+                text = whole.passing(self.script, self.pipe, self.input.buffer, count)
+                written = [log.put(text) for log in self.logs] if text else []
+                if not all(written):
+                    self.settle()
+            elif count is not None:
+                return
+
+    def may_read(self) -> bool:
+        """Wait; a signal goes before input that came with it."""
+        return self.wait(self.input_poll, None) and not (self.term_ns or self.is_alarmed)
 
     def rotate(self) -> None:
         """Rotate what is not empty."""
@@ -143,6 +162,8 @@ class Multilog:
 
     def read_line(self) -> None:
         """After TERM: read the rest of the line, for 2 s at most, and not a byte beyond it."""
+        if not self.term_ns:
+            return
         deadline_ns = self.term_ns + LINE_NS
         while self.pipe.is_unfinished() and time.monotonic_ns() < deadline_ns:
             if self.wait(self.input_poll, deadline_ns):
