@@ -92,9 +92,11 @@ class InstanceDir:
         """Write a file as a whole: whoever looks sees the old one or the new one."""
         with self.inside(path, "write", makes=True) as (here, base):
             new = f".{base}.new"
-            with contextlib.suppress(FileNotFoundError):
+            try:
+                fd = os.open(new, NEW, 0o600, dir_fd=here)
+            except FileExistsError:  # we were interrupted here
                 os.unlink(new, dir_fd=here)
-            fd = os.open(new, NEW, 0o600, dir_fd=here)
+                fd = os.open(new, NEW, 0o600, dir_fd=here)
             with open(fd, "wb", buffering=0) as file:
                 rest = memoryview(data)
                 while rest:

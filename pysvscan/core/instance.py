@@ -4,6 +4,7 @@ An instance is an ordinary service directory, TEMPLATE@NAME. Its values are vari
 `env`, and keys of service.toml. `instance.toml` in it says what it was made of.
 """
 
+import functools
 import re
 import tomllib
 
@@ -116,7 +117,7 @@ def compose(template: Files, asked: Instance, is_root: bool) -> Composed:
     elif asked.settings:
         files[TOML] = set_keys(b"", asked.settings), PLAIN
     files.update(variables(template, asked))
-    log = settings.parse(read(files[TOML][0]), is_root).log if TOML in files else None
+    log = log_of(files[TOML][0], is_root) if TOML in files else None
     if log and LOGRUN in files:
         files[LOGRUN] = log_run(files[LOGRUN][0], log), PROGRAM
     files[MARK] = asked.mark(files), PLAIN
@@ -141,6 +142,12 @@ def variables(template: Files, asked: Instance) -> Files:
     return found
 
 
+@functools.lru_cache(maxsize=64)
+def log_of(data: bytes, is_root: bool) -> Log | None:
+    """Check a service.toml, and give its log; many instances have the same."""
+    return settings.parse(read(data), is_root).log
+
+
 def read(data: bytes) -> Tables:
     """Parse a service.toml."""
     try:
@@ -151,10 +158,14 @@ def read(data: bytes) -> Tables:
 
 def set_keys(data: bytes, given: Tables) -> bytes:
     """Put keys into a service.toml; without any every byte stays as it is."""
-    if not given:
-        return data
+    return put_keys(data, tomltext.show(given)) if given else data
+
+
+@functools.lru_cache(maxsize=64)
+def put_keys(data: bytes, given: str) -> bytes:
+    """Put keys, given as an inline table, into a service.toml; many instances have the same."""
     table = read(data)
-    merge(table, given)
+    merge(table, tomllib.loads(f"given = {given}")["given"])
     head = re.match(rb"(?:#[^\n]*\n)*", data)
     return (head[0] if head else b"") + tomltext.dump(table).lstrip("\n").encode()
 
@@ -176,6 +187,7 @@ def copied(value: object) -> object:
     return value
 
 
+@functools.lru_cache(maxsize=64)
 def log_run(data: bytes, log: Log) -> bytes:
     """Give the log/run that does what [log] says: the template's, if that does."""
     try:

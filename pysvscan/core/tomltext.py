@@ -60,6 +60,8 @@ def text(value: str) -> str:
 def quote(value: str) -> str:
     """Write a string of one line."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    if escaped.isprintable():
+        return f'"{escaped}"'
     return '"' + "".join(c if is_plain(c) else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
