@@ -134,7 +134,12 @@ def test_term_at_random_in_a_reexecution_is_obeyed(tmp_path: Path) -> None:
             wait_up(path / "built-in/log")
             wait_until(lambda: flood.written(path / "built-in"))  # noqa: B023
             scan.process.send_signal(signal.SIGUSR2)
-            pause(draw, 1)
+            if number % 2:
+                pause(draw, 1)
+            else:  # the new image is there, and no more
+                words = Path(f"/proc/{scan.process.pid}/cmdline")
+                wait_until(lambda: b"successor" in words.read_bytes())  # noqa: B023
+                pause(draw, 0.02)
             assert scan.stop() == 0, f"SEED={SEED}, {number}: {scan.lines()}"
             found = Found(path / "built-in/log/main")
             assert (found.torn, found.twice, found.back, found.gaps) == (0, 0, 0, []), f"{SEED=}"
