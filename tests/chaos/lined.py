@@ -102,10 +102,6 @@ class Account:
         if begin < end:
             self.gaps.append(sum(len(b"%d %d \n" % (pid, n)) + n % 97 for n in range(begin, end)))
 
-    def large(self) -> list[int]:
-        """List the gaps of more than a line."""
-        return [size for size in self.gaps if size > LONGEST]
-
     def __str__(self) -> str:
         order = [pid for pid in starts(self.path) if pid in self.next]
         return (
