@@ -54,16 +54,20 @@ def test_everywhere(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_change(host: Host, tmp_path: Path) -> None:
     """Other settings take no conversation's state away; who redacts no more, forgets it."""
     pipe = host.open("a", b"./main", redact=REDACT)
-    host.write(b"tcpserver: pid 7 from x\n7 < AUTH LOGIN\r \n7 > 334 x\r \n7 < par")
+    host.write(
+        b"tcpserver: pid 8 from x\ntcpserver: pid 7 from x\n"
+        b"7 < AUTH LOGIN\r \n7 > 334 x\r \n7 < par"
+    )
     host.until(lambda: b"334" in text(tmp_path / "a"))
     new = Opening(LABEL, (b"t", b"./main"), redact=REDACT)
     host.logger.order(Kind.CHANGE, 1, list(new.pack()))
     host.until(lambda: pipe.phase is Phase.LINE)
-    host.write(b"tial\r \n7 < c2Vj\r \n")
-    host.until(lambda: text(tmp_path / "a").count(b"[redacted]") == 2)
+    host.write(b"tial\r \n7 < c2Vj\r \n8 < known\r \n")
+    host.until(lambda: text(tmp_path / "a").endswith(b" 8 < known\r \n"))
     assert re.fullmatch(
-        rb"tcp.*\n7 < AUTH LOGIN\r \n7 > 334 x\r \n7 < \[redacted\]\r \n"
-        rb"@[0-9a-f]{24} 7 < \[redacted\]\r \n",
+        rb"tcp.*\ntcp.*\n7 < AUTH LOGIN\r \n7 > 334 x\r \n7 < \[redacted\]\r \n"
+        rb"@[0-9a-f]{24} 7 < \[redacted\]\r \n"
+        rb"@[0-9a-f]{24} 8 < known\r \n",
         text(tmp_path / "a"),
     )
     host.logger.order(Kind.CHANGE, 1, list(Opening(LABEL, (b"./main",)).pack()))

@@ -16,6 +16,7 @@ from pysvscan.core.talk import State, Talk
 
 COMMANDS = {b"smtp-auth": (b"AUTH",), b"pop3-auth": (b"AUTH", b"PASS", b"APOP")}
 PATTERN = b"="
+NOTHING = re.compile(rb"(?!)")
 TALKS = 10_000  # conversations remembered; of more, those silent for longest are in doubt again
 DOUBT_NS = 600 * 10**9  # longer than servers wait for a client's next line
 FEW = 8  # conversations that are looked for one by one
@@ -71,7 +72,7 @@ class Redactor:
         self.patterns = Patterns(patterns) if patterns else None
         self.commands = tuple(sorted({it for name in names for it in COMMANDS[name]}))
         self.asks = b"> 334" if b"smtp-auth" in names else b""
-        self.trigger = trigger_of(self.commands)
+        self.trigger = trigger_of(self.commands) if self.commands else NOTHING
         self.talks: dict[bytes, Talk] = {}
         self.held = b""
         self.rest: bool | None = None
@@ -240,7 +241,7 @@ def trigger_of(commands: tuple[bytes, ...]) -> re.Pattern[bytes]:
     whole = b"|".join(it + (rb"(?![a-z])" if it == b"AUTH" else b"") for it in commands)
     begins = {it[:size] for it in commands for size in range(1, len(it) + 1)}
     broken = b"|".join(sorted(begins, reverse=True))
-    pattern = rb" < [ \t]*(?=[%b+])(?:%b|(?:%b)?[ \t]*\+$)" % (first, whole, broken)
+    pattern = rb" < [ \t]*(?=[%b])(?:%b|(?:%b)\+$)" % (first, whole, broken)
     return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 

@@ -29,7 +29,7 @@ KNOWN = re.compile(
     rb"(?=[ \t:=]|$)",
     re.IGNORECASE,
 )
-ASKS = re.compile(rb"334(?![0-9])|\+(?: |$)")
+ASKS = re.compile(rb"334(?=[ -]|$)|\+(?: |$)")
 DECIDES = re.compile(rb"[245][0-9][0-9](?![0-9-])|\+OK|-ERR", re.IGNORECASE)
 LEADS_ON = re.compile(rb"(?:220|354)(?![0-9-])")  # a greeting; what follows is a mail
 

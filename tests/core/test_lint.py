@@ -52,6 +52,11 @@ FOUND: dict[str, tuple[list[bytes], str]] = {
         "word 1, -xyz: never matters: what it decides is so already, or is decided again by a "
         "later word",
     ),
+    "twice": (
+        [b"-*", b"-xyz", b"./d"],
+        "word 2, -xyz: never matters: what it decides is so already, or is decided again by a "
+        "later word",
+    ),
     "base64": (
         [b"-*", b"+*ok*", b"./d"],
         "word 2, '+*ok*': matches about 1 of 100 lines of base64 by chance",

@@ -79,6 +79,14 @@ CASES = {  # what is read after doubt, and what is seen
         b"1 < EHLO x\r \n1 < AUTH LOGIN\r \n1 > 250-x\r \n1 > 250 AUTH\r \n1 > 334 VXN\r \n"
         b"1 < [redacted]\r \n1 > 334 UGF\r \n1 < [redacted]\r \n1 > 235 ok\r \n1 < QUIT\r ",
     ),
+    "334 unasked": (
+        b"1 > 250 ok\r \n1 > 334 x\r \n1 < QUIT\r ",
+        b"1 > 250 ok\r \n1 > 334 x\r \n1 < [redacted]\r ",
+    ),
+    "a verdict of two lines": (
+        b"1 < AUTH LOGIN\r \n1 > 235-a\r \n1 < QUIT\r \n1 > 235 b\r \n1 < QUIT\r ",
+        b"1 < AUTH LOGIN\r \n1 > 235-a\r \n1 < [redacted]\r \n1 > 235 b\r \n1 < QUIT\r ",
+    ),
     "blindly ahead": (
         b"1 < NOOP\r \n1 < AUTH LOGIN\r \n1 > 250 ok\r \n1 < bWU=\r \n1 < c2Vj\r \n1 > 235 ok\r ",
         b"1 < NOOP\r \n1 < AUTH LOGIN\r \n1 > 250 ok\r \n1 < [redacted]\r \n1 < [redacted]\r \n"

@@ -26,6 +26,7 @@ def current(path: Path) -> list[bytes]:
 
 
 @given(stamp=st.booleans(), groups=GROUPS, lines=st.lists(LINE, max_size=30))
+@example(stamp=False, groups=[[b"-*", b"+*b"]], lines=[b"a" * 1000 + b"b", b"a" * 999 + b"b"])
 @example(stamp=True, groups=[[b"-*", b"+@*a*"]], lines=[b"a" * 1200, b"", b"b"])
 def test_every_line(stamp: bool, groups: list[list[bytes]], lines: list[bytes]) -> None:
     """What is said to be kept for a directory is what C puts there."""
