@@ -286,6 +286,9 @@ class Story:
             say(os.fsdecode(local).replace("\r", "").rstrip("\n"))
         if self.host.ours:
             self.show_ratios()
+            say("\nsvlog plan: how far back the logs reach, and would:")
+            names = (*SMTPDS, *POP3DS)
+            say(self.host.command("pysvscan", "svlog", "plan", *names).decode().rstrip("\n"))
         say("")
 
     def show_ratios(self) -> None:
