@@ -57,12 +57,14 @@ def stop_service(world: World) -> None:
 def kill_logger(world: World) -> None:
     """KILL of the built-in logger."""
     if (number := world.logger()) and world.send(number, signal.SIGKILL):
+        world.ending.add(number)
         world.logger_kills += 1
 
 
 def term_logger(world: World) -> None:
     """TERM of the built-in logger, which costs nothing."""
     if number := world.logger():
+        world.ending.add(number)
         world.send(number, signal.SIGTERM)
 
 
@@ -74,13 +76,15 @@ def stop_logger(world: World) -> None:
 
 def kill_multilog(world: World) -> None:
     """KILL of a classic logger."""
-    if services.kill(world.classic / "log"):
+    if number := services.kill(world.classic / "log"):
+        world.ending.add(number)
         world.kills["classic"] = world.kills.get("classic", 0) + 1
 
 
 def term_multilog(world: World) -> None:
     """TERM of a classic logger, which costs nothing: it reads to the end of a line."""
     if number := pid(world.classic / "log"):
+        world.ending.add(number)
         world.send(number, signal.SIGTERM)
 
 

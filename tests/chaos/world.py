@@ -45,6 +45,7 @@ class World:
     Attributes:
         draw: decides all.
         killed: pids of services that we ended.
+        ending: loggers that we have sent a signal, and that may live for a while yet.
         logger_kills: how often we killed the built-in logger.
         kills: the same of classic loggers, by their service.
         undo: what is to be taken back, and when.
@@ -56,6 +57,7 @@ class World:
         self.draw = random.Random(seed)  # noqa: S311 (to be repeated, not to be secret)
         self.path = path
         self.killed: set[int] = set()
+        self.ending: set[int] = set()
         self.logger_kills = 0
         self.kills: dict[str, int] = {}
         self.undo: list[tuple[float, Callable[[], None]]] = []
@@ -152,6 +154,8 @@ class World:
     def is_safe(self) -> bool:
         """Say whether svscan and all loggers live: of these only one may be killed at a time."""
         classic = pid(self.classic / "log")
+        if self.ending & {classic, self.logger()}:
+            return False
         return self.is_taken() and self.is_logged() and classic != 0 and is_alive(classic)
 
     # what events do
