@@ -102,6 +102,8 @@ def test_reexec_keeps_everything(scan: Scan, path: Path) -> None:
         reexecute(scan)
         wait_up(path / "built-in/log", but=logger)
         reexecute(scan)
+    command(path / "logged", b"u")  # has the status written anew
+    scan.barrier()
     assert {name: said(path / name) for name in before} == before
     os.kill(pid(path / "plain"), signal.SIGKILL)  # once: it stays down
     wait_until(lambda: pid(path / "plain") == 0)
@@ -222,6 +224,19 @@ def test_reexec_with_a_full_descriptor_table(tmp_path: Path) -> None:
             reexecute(scan)
             reexecute(scan)
             command(path / names[0], b"o")
+
+
+def test_reexec_with_no_descriptor_left_takes_the_reserve(scan: Scan) -> None:
+    """Where not one more can be opened, svscan frees what it holds for this."""
+    number = scan.process.pid
+    scan.look()
+    held = {int(it.name) for it in Path(f"/proc/{number}/fd").iterdir()}
+    least = next(fd for fd in range(3, 10000) if fd not in held)
+    hard = resource.prlimit(number, resource.RLIMIT_NOFILE)[1]
+    with untouched(scan, "plain", "logged", "logged/log", "built-in"):
+        resource.prlimit(number, resource.RLIMIT_NOFILE, (least, hard))
+        reexecute(scan)
+        scan.barrier()
 
 
 # after an exception that nobody caught
