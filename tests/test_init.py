@@ -1,4 +1,4 @@
-"""contrib/init: what systemd and a shell make of it. By hand: busybox's init, OpenRC's openrc-run."""
+"""contrib/init: what systemd and a shell make of it. By hand: busybox's init, openrc-run."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ INIT = ROOT / "contrib/init"
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd")
 def test_unit_is_understood(tmp_path: Path) -> None:
-    """systemd finds nothing wrong with the unit, and would signal svscan alone."""
+    """Nothing is wrong with the unit, and svscan alone gets the signal."""
     text = (INIT / "pysvscan.service").read_text().replace("/usr/local/bin/svscan", sys.executable)
     (tmp_path / "pysvscan.service").write_text(text)
     words = ["systemd-analyze", "verify", str(tmp_path / "pysvscan.service")]
