@@ -46,8 +46,6 @@ def become(run: Run, inherited: Inherited, words: "Sequence[bytes]" = RUN) -> "N
         envfiles.set_variables(chain, run.environment)
     if run.directory is not None:
         go_to(run.directory)
-    # Only now: what was done up to here needs a descriptor, and we may have more than this allows.
-    resource.setrlimit(resource.RLIMIT_NOFILE, inherited.descriptors)
     argv = [path, *words[1:]]
     # Not sooner: what was opened above had to go beyond the many that svscan has open.
     resource.setrlimit(resource.RLIMIT_NOFILE, inherited.descriptors)
