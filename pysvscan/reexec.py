@@ -133,6 +133,8 @@ class Reexec:
                 os.set_inheritable(fd, True)
             words = (*trial.PROGRAM, "take", str(state), *map(os.fsdecode, scan.words))
             env = self.scan.inherited.isolated()
+            with contextlib.suppress(OSError, ValueError):  # lowered by somebody, by prlimit:
+                self.scan.inherited.raise_descriptors()  # the new image could import nothing
             os.execve(sys.executable, (sys.executable, *words), env)
 
     # in the new image
