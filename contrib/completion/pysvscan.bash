@@ -37,7 +37,7 @@ _pysvscan_options() {
     svc) printf -- '-%s\n' u d o p c h a i t k x q 1 2 w + = ;;
     svup) printf -- '-%s\n' l L ;;
     svstat) printf '%s\n' -l --json ;;
-    svlog) printf -- '-%s\n' f n g o -since -until -conversations -pid ;;
+    svlog) printf -- '-%s\n' -since -until n f g o -conversations -pid -retain q ;;
     svscan) echo --json --stop-budget ;;
     svscanctl) printf -- '-%s\n' r a t q l ;;
     svinstance) printf -- '%s\n' -d -l -t -w --plan ;;
