@@ -28,8 +28,18 @@ RUN = (
 )
 
 
-def saw(program: list[str], place: Path, name: str, env: dict[str, str]) -> str:
-    """Have a program supervise a scan directory, or its service; give what that saw."""
+def saw(
+    program: list[str],
+    place: Path,
+    name: str,
+    env: dict[str, str],
+    end: signal.Signals = signal.SIGKILL,
+) -> str:
+    """Have a program supervise a scan directory, or its service; give what that saw.
+
+    At the end its group gets a signal. svscanboot's svscan is not in that: it has a session of its
+    own, and ends in order on svscanboot's TERM.
+    """
     path = scan.service(place / "scan/a")
     executable(path / "run", RUN)
     with (place / "errors").open("wb") as errors:
@@ -41,7 +51,7 @@ def saw(program: list[str], place: Path, name: str, env: dict[str, str]) -> str:
         assert (place / "errors").read_bytes() == b""
         return (path / "seen").read_text()
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, end)
         process.wait()
 
 
@@ -64,7 +74,6 @@ def test_services_get_the_limits_of_a_softlimit_before(
     count("softlimit")
     if name == "svscan":  # which svscanboot becomes, in a new image
         boot = supervisor.ours + "boot"
-        limited = saw(
-            [softlimit.ours, *limits, boot], tmp_path / "boot", str(tmp_path / "boot/scan"), env
-        )
+        words, place = [softlimit.ours, *limits, boot], tmp_path / "boot"
+        limited = saw(words, place, str(place / "scan"), env, end=signal.SIGTERM)
         assert limited.partition("\n\n")[0] == expected.partition("\n\n")[0]
