@@ -21,7 +21,12 @@ def begin(stack: ExitStack, program: str, where: Path) -> subprocess.Popen[bytes
     """Run an svscan until the end of the stack; what it started is ended as well."""
     with (where.parent / f"{where.name}.stderr").open("ab") as stderr:
         process = subprocess.Popen(
-            [program], cwd=where, env=environment(), stdin=subprocess.DEVNULL, stderr=stderr
+            [program],
+            cwd=where,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,  # ours warns of a shell's job, which the tests may be
         )
     stack.callback(process.wait)
     stack.callback(process.kill)

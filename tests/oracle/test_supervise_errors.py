@@ -146,7 +146,10 @@ def first_lines(argv: list[str], where: Path, number: int) -> list[bytes]:
     """Run a program until it has said so many different lines, and give them in order."""
     log = where.parent / f"{where.name}.stderr"
     with log.open("wb") as stderr:
-        process = subprocess.Popen(argv, cwd=where, env=environment(), stderr=stderr)
+        # A session of its own: ours warns of a shell's job, which the tests may be.
+        process = subprocess.Popen(
+            argv, cwd=where, env=environment(), stderr=stderr, start_new_session=True
+        )
 
     def lines() -> list[bytes]:
         return list(dict.fromkeys(log.read_bytes().split(b"\n")[:-1]))
