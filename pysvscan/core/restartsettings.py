@@ -3,17 +3,19 @@
 Each key has its reader, as in settings.py. What follows from the values: restart.py.
 """
 
-from pysvscan.core.values import SettingsError, show, show_key
+import functools
+from typing import NamedTuple
+
+from pysvscan.core.values import SECOND_NS, read_keys, read_number, read_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from pysvscan.core.values import Keys
 
-SECOND_NS = 1_000_000_000
-LONGEST = 86400  # seconds, or tries
+TRIES = range(1, 86401)
 
 
-class Restart:
+class Restart(NamedTuple):
     """The table [restart].
 
     Attributes:
@@ -22,27 +24,9 @@ class Restart:
         tries: after so many young deaths in a row it is given up; None: never.
     """
 
-    __slots__ = ("healthy_ns", "max_ns", "tries")
-
-    def __init__(
-        self,
-        max_ns: int = 60 * SECOND_NS,
-        healthy_ns: int = 10 * SECOND_NS,
-        tries: int | None = None,
-    ) -> None:
-        self.max_ns = max_ns
-        self.healthy_ns = healthy_ns
-        self.tries = tries
-
-    def values(self) -> tuple[int | None, ...]:
-        """List what makes two of them equal."""
-        return (self.max_ns, self.healthy_ns, self.tries)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Restart) and self.values() == other.values()
-
-    def __hash__(self) -> int:
-        return hash(self.values())
+    max_ns: int = 60 * SECOND_NS
+    healthy_ns: int = 10 * SECOND_NS
+    tries: int | None = None
 
 
 def parse(table: dict[str, object]) -> Restart:
@@ -51,25 +35,11 @@ def parse(table: dict[str, object]) -> Restart:
     Raises:
         SettingsError: the first thing that is wrong.
     """
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in KEYS:
-            known = ", ".join(KEYS)
-            raise SettingsError(f"restart.{show_key(name)}: unknown key; known are {known}")
-        attribute, unit = KEYS[name]
-        values[attribute] = read_number(f"restart.{name}", value) * unit
-    return Restart(**values)
+    return Restart(**read_keys("restart", table, KEYS))
 
 
-def read_number(key: str, value: object) -> int:
-    """Read a number of seconds, or of tries."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST:
-        raise SettingsError(f"{key}: {show(value)} is no number from 1 to {LONGEST}")
-    return value
-
-
-KEYS = {  # attribute, and what the number is multiplied by
-    "max": ("max_ns", SECOND_NS),
-    "healthy": ("healthy_ns", SECOND_NS),
-    "tries": ("tries", 1),
+KEYS: "Keys" = {
+    "max": ("max_ns", read_seconds),
+    "healthy": ("healthy_ns", read_seconds),
+    "tries": ("tries", functools.partial(read_number, allowed=TRIES)),
 }

@@ -4,21 +4,24 @@ Each key has its reader, as in settings.py. What only the system knows, whether 
 account or directory, comes out at the start.
 """
 
+import functools
 import re
+from typing import NamedTuple
 
 from pysvscan.core.values import (
     SettingsError,
     encode,
     read_account,
     read_bool,
+    read_keys,
+    read_number,
     show,
     show_key,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from pysvscan.core.values import Keys
 
 Environment = bytes | tuple[tuple[bytes, bytes | None], ...]
 
@@ -41,7 +44,7 @@ UMASK = re.compile("[0-7]{1,4}", re.ASCII)
 NICE = range(-20, 20)
 
 
-class Run:
+class Run(NamedTuple):
     """The table [run].
 
     Attributes:
@@ -54,36 +57,13 @@ class Run:
         nice: None: as svscan's.
     """
 
-    __slots__ = ("directory", "environment", "limits", "nice", "session", "umask", "user")
-
-    def __init__(
-        self,
-        user: str | None = None,
-        environment: Environment | None = None,
-        limits: tuple[tuple[bytes, int], ...] = (),
-        *,
-        session: bool = False,
-        directory: bytes | None = None,
-        umask: int | None = None,
-        nice: int | None = None,
-    ) -> None:
-        self.user = user
-        self.environment = environment
-        self.limits = limits
-        self.session = session
-        self.directory = directory
-        self.umask = umask
-        self.nice = nice
-
-    def values(self) -> tuple[object, ...]:
-        """List what makes two of them equal."""
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and self.values() == other.values()
-
-    def __hash__(self) -> int:
-        return hash(self.values())
+    user: str | None = None
+    environment: Environment | None = None
+    limits: tuple[tuple[bytes, int], ...] = ()
+    session: bool = False
+    directory: bytes | None = None
+    umask: int | None = None
+    nice: int | None = None
 
 
 def parse(table: dict[str, object]) -> Run:
@@ -92,13 +72,7 @@ def parse(table: dict[str, object]) -> Run:
     Raises:
         SettingsError: the first thing that is wrong.
     """
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in KEYS:
-            known = ", ".join(KEYS)
-            raise SettingsError(f"run.{show_key(name)}: unknown key; known are {known}")
-        values[name] = KEYS[name](f"run.{name}", value)
-    return Run(**values)
+    return Run(**read_keys("run", table, KEYS))
 
 
 def read_environment(key: str, value: object) -> Environment:
@@ -160,19 +134,12 @@ def read_umask(key: str, value: object) -> int:
     return int(value, 8)
 
 
-def read_nice(key: str, value: object) -> int:
-    """Read a nice value: the very one, not by how much."""
-    if isinstance(value, bool) or not isinstance(value, int) or value not in NICE:
-        raise SettingsError(f"{key}: {show(value)} is no number from -20 to 19")
-    return value
-
-
-KEYS: "dict[str, Callable[[str, object], object]]" = {
-    "user": read_account,
-    "environment": read_environment,
-    "limits": read_limits,
-    "session": read_bool,
-    "directory": read_directory,
-    "umask": read_umask,
-    "nice": read_nice,
+KEYS: "Keys" = {
+    "user": ("user", read_account),
+    "environment": ("environment", read_environment),
+    "limits": ("limits", read_limits),
+    "session": ("session", read_bool),
+    "directory": ("directory", read_directory),
+    "umask": ("umask", read_umask),
+    "nice": ("nice", functools.partial(read_number, allowed=NICE)),  # the value, not by how much
 }

@@ -4,7 +4,9 @@ Everything is checked here, so that whoever gets Settings need not. Each table a
 own reader; what has none is unknown, and an error. Not here: reading the file (servicetoml.py).
 """
 
+import functools
 import re
+from typing import NamedTuple
 
 from pysvscan.core import restartsettings, runsettings, script, stamp, stopsettings, words
 from pysvscan.core.redactsettings import read_redact
@@ -17,6 +19,7 @@ from pysvscan.core.values import (
     read_account,
     read_bool,
     read_choice,
+    read_keys,
     show,
     show_key,
     show_word,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pysvscan.core.values import Keys
+
 FULL = ("block", "drop-archives", "drop-lines")
 COMPRESS = ("gzip", "zstd")
 UNIT_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
@@ -35,7 +40,7 @@ MAX_AGE_NS = 36500 * UNIT_NS["d"]  # a hundred years; in 64 bits as well
 AGE = re.compile(r"([1-9][0-9]{0,9})([smhd])", re.ASCII)
 
 
-class Log:
+class Log(NamedTuple):
     """The table [log].
 
     Attributes:
@@ -51,58 +56,21 @@ class Log:
         redact: what is taken out of the lines; see redactsettings.py.
     """
 
-    __slots__ = (
-        "compress",
-        "full",
-        "max_age_ns",
-        "own",
-        "redact",
-        "retain_ns",
-        "stderr",
-        "stdout",
-        "user",
-        "words",
-    )
-
-    def __init__(
-        self,
-        words: tuple[bytes, ...],
-        user: str | None = None,
-        *,
-        stderr: bool = False,
-        stdout: bool = False,
-        full: str = "block",
-        compress: str | None = None,
-        max_age_ns: int | None = None,
-        retain_ns: int | None = None,
-        own: bool = False,
-        redact: tuple[bytes, ...] = (),
-    ) -> None:
-        self.words = words
-        self.user = user
-        self.stderr = stderr
-        self.stdout = stdout
-        self.full = full
-        self.compress = compress
-        self.max_age_ns = max_age_ns
-        self.retain_ns = retain_ns
-        self.own = own
-        self.redact = redact
+    words: tuple[bytes, ...]
+    user: str | None = None
+    stderr: bool = False
+    stdout: bool = False
+    full: str = "block"
+    compress: str | None = None
+    max_age_ns: int | None = None
+    retain_ns: int | None = None
+    own: bool = False
+    redact: tuple[bytes, ...] = ()
 
     @property
     def script(self) -> script.Script:
         """The script, parsed anew: who runs it keeps it, svscan need not keep 900 of them."""
         return script.parse(list(self.words))
-
-    def values(self) -> tuple[object, ...]:
-        """List what makes two of them equal."""
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Log) and self.values() == other.values()
-
-    def __hash__(self) -> int:
-        return hash(self.values())
 
 
 class Settings:
@@ -133,7 +101,7 @@ class Settings:
 
     def values(self) -> tuple[object, ...]:
         """List what makes two of them equal."""
-        return tuple(getattr(self, name) for name in self.__slots__ if name != "text")
+        return (self.log, self.run, self.restart, self.stop)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Settings) and self.values() == other.values()
@@ -165,16 +133,9 @@ def parse(table: dict[str, object], is_root: bool) -> Settings:
 
 def parse_log(table: dict[str, object], is_root: bool) -> Log:
     """Check the table [log]."""
-    for name in table:
-        if name not in LOG_KEYS:
-            known = ", ".join(LOG_KEYS)
-            raise SettingsError(f"log.{show_key(name)}: unknown key; known are {known}")
-    if "script" not in table:
+    values = read_keys("log", table, LOG_KEYS)
+    if "words" not in values:
         raise SettingsError("log.script: missing; a multilog script says what is written where")
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        attribute, read = LOG_KEYS[name]
-        values[attribute] = read(f"log.{name}", value)
     log = Log(**values)
     check_together(log, is_root)
     return log
@@ -249,16 +210,6 @@ def what_is_wrong(word: bytes, ignored: bool) -> str:
     return ""
 
 
-def read_full(key: str, value: object) -> str:
-    """Read what to do where the disk is full."""
-    return read_choice(key, value, FULL)
-
-
-def read_compress(key: str, value: object) -> str:
-    """Read what compresses archives."""
-    return read_choice(key, value, COMPRESS)
-
-
 def read_age(key: str, value: object) -> int:
     """Read an age: a number and its unit, as in 30d."""
     found = AGE.fullmatch(value) if isinstance(value, str) else None
@@ -270,13 +221,13 @@ def read_age(key: str, value: object) -> int:
     return age_ns
 
 
-LOG_KEYS: "dict[str, tuple[str, Callable[[str, object], object]]]" = {  # attribute and reader
+LOG_KEYS: "Keys" = {
     "script": ("words", read_script),
     "user": ("user", read_account),
     "stderr": ("stderr", read_bool),
     "stdout": ("stdout", read_bool),
-    "full": ("full", read_full),
-    "compress": ("compress", read_compress),
+    "full": ("full", functools.partial(read_choice, choices=FULL)),
+    "compress": ("compress", functools.partial(read_choice, choices=COMPRESS)),
     "max_age": ("max_age_ns", read_age),
     "retain": ("retain_ns", read_age),
     "own": ("own", read_bool),

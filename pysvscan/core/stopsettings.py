@@ -3,19 +3,27 @@
 Each key has its reader, as in settings.py. Who does it: ending.py, stopping.py.
 """
 
-from pysvscan.core.values import SettingsError, encode, read_bool, read_choice, show, show_key
+import functools
+from typing import NamedTuple
+
+from pysvscan.core.values import (
+    SettingsError,
+    encode,
+    read_bool,
+    read_choice,
+    read_keys,
+    read_seconds,
+    show,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from pysvscan.core.values import Keys
 
-SECOND_NS = 1_000_000_000
-LONGEST = 86400  # seconds
 SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "ALRM", "WINCH", "KILL")
 
 
-class Stop:
+class Stop(NamedTuple):
     """The table [stop].
 
     Attributes:
@@ -26,32 +34,11 @@ class Stop:
         critical: when it has ended by itself and is not started again, svscan stops.
     """
 
-    __slots__ = ("critical", "finish", "signal", "timeout_ns", "tree")
-
-    def __init__(
-        self,
-        signal: str = "TERM",
-        timeout_ns: int | None = None,
-        finish: bytes | None = None,
-        *,
-        tree: bool = False,
-        critical: bool = False,
-    ) -> None:
-        self.signal = signal
-        self.timeout_ns = timeout_ns
-        self.finish = finish
-        self.tree = tree
-        self.critical = critical
-
-    def values(self) -> tuple[object, ...]:
-        """List what makes two of them equal."""
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Stop) and self.values() == other.values()
-
-    def __hash__(self) -> int:
-        return hash(self.values())
+    signal: str = "TERM"
+    timeout_ns: int | None = None
+    finish: bytes | None = None
+    tree: bool = False
+    critical: bool = False
 
 
 def parse(table: dict[str, object]) -> Stop:
@@ -60,26 +47,7 @@ def parse(table: dict[str, object]) -> Stop:
     Raises:
         SettingsError: the first thing that is wrong.
     """
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in KEYS:
-            known = ", ".join(KEYS)
-            raise SettingsError(f"stop.{show_key(name)}: unknown key; known are {known}")
-        attribute, read = KEYS[name]
-        values[attribute] = read(f"stop.{name}", value)
-    return Stop(**values)
-
-
-def read_signal(key: str, value: object) -> str:
-    """Read a signal's name."""
-    return read_choice(key, value, SIGNALS)
-
-
-def read_timeout(key: str, value: object) -> int:
-    """Read a number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST:
-        raise SettingsError(f"{key}: {show(value)} is no number from 1 to {LONGEST}")
-    return value * SECOND_NS
+    return Stop(**read_keys("stop", table, KEYS))
 
 
 def read_program(key: str, value: object) -> bytes:
@@ -89,9 +57,9 @@ def read_program(key: str, value: object) -> bytes:
     return encode(value)
 
 
-KEYS: "dict[str, tuple[str, Callable[[str, object], object]]]" = {  # attribute and reader
-    "signal": ("signal", read_signal),
-    "timeout": ("timeout_ns", read_timeout),
+KEYS: "Keys" = {
+    "signal": ("signal", functools.partial(read_choice, choices=SIGNALS)),
+    "timeout": ("timeout_ns", read_seconds),
     "tree": ("tree", read_bool),
     "finish": ("finish", read_program),
     "critical": ("critical", read_bool),

@@ -13,11 +13,12 @@
 Pure. What is written where: core/instance.py.
 """
 
+import functools
 import ipaddress
 
 from pysvscan.core import instance
 from pysvscan.core.instance import Instance, InstanceError, Tables
-from pysvscan.core.values import SettingsError, read_account, show, show_key
+from pysvscan.core.values import SettingsError, read_account, read_number, show, show_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SERVICES = ("smtpd", "pop3d")
 PORTS = range(1, 65536)
+CONNECTIONS = range(1, 100_000)  # at once
 
 
 def parse(table: Tables, templates: "Iterable[str]", path: str) -> list[Instance]:
@@ -164,23 +166,6 @@ def read_address(where: str, value: object) -> str:
     return str(value)
 
 
-def read_port(where: str, value: object) -> int:
-    """Read a port's number."""
-    return read_number(where, value, PORTS)
-
-
-def read_concurrency(where: str, value: object) -> int:
-    """Read how many connections there may be at once."""
-    return read_number(where, value, range(1, 100_000))
-
-
-def read_number(where: str, value: object, allowed: range) -> int:
-    """Read a whole number."""
-    if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
-        raise SettingsError(f"{where}: {show(value)} is no number from 1 to {allowed[-1]}")
-    return value
-
-
 def read_owner(where: str, value: object) -> str:
     """Read an account's name; the empty one stays svscan's."""
     return "" if value == "" else read_account(where, value)
@@ -241,9 +226,9 @@ VARIABLES = {
 SETTINGS = {"limits": ("run", "limits"), "log": ("log",), "retain": ("log", "retain")}
 KEYS: "dict[str, Callable[[str, object], object]]" = {
     "address": read_address,
-    "port": read_port,
+    "port": functools.partial(read_number, allowed=PORTS),
     "account": read_owner,
-    "concurrency": read_concurrency,
+    "concurrency": functools.partial(read_number, allowed=CONNECTIONS),
     "qmail": read_path,
     "environment": read_environment,
     "limits": table_at,

@@ -1,9 +1,22 @@
-"""Values in service.toml: those that several tables have, and how a wrong one is shown."""
+"""Tables and values in service.toml: how keys are read, and how a wrong value is shown.
+
+A table of keys says for each its attribute and its reader, which gets the key's whole name and the
+value, and gives the attribute's value or raises SettingsError.
+"""
 
 import re
 
 from pysvscan.core import words
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Keys = dict[str, tuple[str, Callable[[str, object], object]]]
+
+SECOND_NS = 1_000_000_000
+DAY = range(1, 86401)  # seconds
 ACCOUNT = re.compile(r"[^\x00-\x20:/\x7f]+")
 SHOWN = 60  # characters of a value in a message
 
@@ -20,6 +33,27 @@ def table_of(file: dict[str, object], name: str) -> dict[str, object] | None:
     if not isinstance(content, dict):
         raise SettingsError(f"{name}: {show(content)} is not a table")
     return content
+
+
+def read_keys(name: str, table: dict[str, object], keys: "Keys") -> "dict[str, Any]":
+    """Read all keys of a table.
+
+    Args:
+        name: the table's.
+        table: as tomllib gives it.
+        keys: those that it may have.
+
+    Returns:
+        Attribute and value of each key that it has.
+    """
+    for key in table:
+        if key not in keys:
+            raise SettingsError(f"{name}.{show_key(key)}: unknown key; known are {', '.join(keys)}")
+    found = {}
+    for key, value in table.items():
+        attribute, read = keys[key]
+        found[attribute] = read(f"{name}.{key}", value)
+    return found
 
 
 def read_account(key: str, value: object) -> str:
@@ -41,6 +75,18 @@ def read_choice(key: str, value: object, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise SettingsError(f"{key}: {show(value)} is none of {', '.join(choices)}")
     return value
+
+
+def read_number(key: str, value: object, allowed: range) -> int:
+    """Read a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+        raise SettingsError(f"{key}: {show(value)} is no number from {allowed[0]} to {allowed[-1]}")
+    return value
+
+
+def read_seconds(key: str, value: object) -> int:
+    """Read a number of seconds, a day's at most; gives nanoseconds."""
+    return read_number(key, value, DAY) * SECOND_NS
 
 
 def encode(text: str) -> bytes:
