@@ -27,12 +27,3 @@ def ram_path() -> Iterator[Path]:
     """Give a directory, in memory if possible, for what fsyncs all the time; see ram.py."""
     with tempfile.TemporaryDirectory(prefix="pysvscan-", dir=ram.directory()) as name:
         yield Path(name)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many cases were compared."""
-    if not runner.COMPARED:
-        return
-    terminalreporter.section("compared with C")
-    for label, cases in sorted(runner.COMPARED.items()):
-        terminalreporter.write_line(f"{cases:8} {label}")

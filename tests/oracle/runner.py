@@ -14,7 +14,6 @@ import functools
 import os
 import pwd
 import subprocess
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +21,13 @@ from typing import Any
 
 import pytest
 
+from tests.compared import count
 from tests.oracle.forked import Server, contents, memory
 
 C_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/command", "/usr/local/bin")
-COMPARED: Counter[str] = Counter()
 TIMEOUT_S = 60  # reached only where a program hangs
 
 Words = Sequence[str | bytes]
-
-
-def count(label: str, cases: int = 1) -> None:
-    """Note that cases were compared; the label is what the summary prints it under."""
-    COMPARED[label] += cases
 
 
 def c_program(name: str) -> str:

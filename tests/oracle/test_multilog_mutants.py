@@ -15,7 +15,9 @@ from tests.oracle.mutants import MUTANTS, Mutant
 pytestmark = pytest.mark.slow
 
 TESTS = tuple(f"tests/core/test_{name}.py" for name in ("match", "selection", "script"))
-SHARED = ("tests/__init__.py", "tests/conftest.py", "tests/low.py", "tests/core/__init__.py")
+SHARED = tuple(
+    f"tests/{name}.py" for name in ("__init__", "conftest", "compared", "low", "core/__init__")
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def run_tests(copy: Path) -> Iterator[Callable[[], int]]:
     options = ("-xq", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
     argv = [sys.executable, "-bb", "-B", "-c", RUNNER, *options, *TESTS]
     env = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if "XDIST" not in name},
         "PYTHONPATH": str(copy),
         "HYPOTHESIS_PROFILE": "seek",
         "PYSVSCAN_PURE": "1",  # the bugs are in the Python
