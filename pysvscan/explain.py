@@ -13,13 +13,12 @@ from pysvscan.commands import svlog
 from pysvscan.core import explain, lint, stamp, tai
 from pysvscan.core.explain import Point
 from pysvscan.core.values import show_word
-from pysvscan.logfiles import Logfiles
+from pysvscan.logfiles import looking
 from pysvscan.logreader import Logreader, Window
-from pysvscan.strerr import Fatal, Usage
+from pysvscan.strerr import Usage
 from pysvscan.zone import zone
 
 PROG = "svlog"
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 LABEL_BYTES = 26  # the blank after it included
 LINTED = 100_000  # lines that traps are looked for in
 USAGE = "svlog explain [-q] service | svlog explain [-q] script ... < lines"
@@ -73,18 +72,10 @@ def from_log(path: bytes, stamped: "stamp.Stamp") -> "Iterator[bytes]":
     Raises:
         Fatal: it cannot be read.
     """
-    try:
-        fd = os.open(path, DIRECTORY)
-        files = Logfiles(path, fd)
-    except OSError as exc:
-        raise Fatal(f"unable to read {strerr.name(path)}") from exc
-    try:
+    with looking(path) as files:
         reader = Logreader(files, 0, zone, lambda text, exc: strerr.warn(PROG, text, exc))
         for _, _, label, text in reader.entries(Window()):
             yield stamped(moment(label)) + text
-    finally:
-        files.close()
-        os.close(fd)
 
 
 def from_stdin(words: list[bytes]) -> "Iterator[bytes]":

@@ -10,14 +10,12 @@ import os
 
 from pysvscan.core.logline import Stamps
 from pysvscan.logfile import BLOCK_BYTES, Damaged, Logfile
-from pysvscan.logfiles import Archive, Logfiles, inode_of
+from pysvscan.logfiles import DIRECTORY, Archive, Logfiles, inode_of
 from pysvscan.logreader import Logreader, Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysvscan.logreader import Entry, Match
-
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Follower:

@@ -13,8 +13,13 @@ from pysvscan.core import tai
 from pysvscan.core.logline import HEX
 from pysvscan.keeping import SUFFIXES
 from pysvscan.logfile import READ, Damaged, Logfile
-from pysvscan.strerr import name
+from pysvscan.strerr import Fatal, name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 TRIES = 50
 COMPLETE = 0o100  # in the mode of a file: its writer has ended it
 LEFTOVERS = (b"previous", b"processed")
@@ -167,6 +172,29 @@ class Logfiles:
     def last_end(self) -> bytes:
         """Say when the last archive ended, so that current began."""
         return (self.archives[-1].end or self.archives[-1].after) if self.archives else b""
+
+
+def look(path: bytes) -> Logfiles:
+    """Look at a log directory; its descriptor and its files are the caller's.
+
+    Raises:
+        Fatal: it cannot be read.
+    """
+    try:
+        return Logfiles(path, os.open(path, DIRECTORY))
+    except OSError as exc:
+        raise Fatal(f"unable to read {name(path)}") from exc
+
+
+@contextlib.contextmanager
+def looking(path: bytes) -> "Iterator[Logfiles]":
+    """Look at a log directory, and let go of it in the end."""
+    files = look(path)
+    try:
+        yield files
+    finally:
+        files.close()
+        os.close(files.fd)
 
 
 def opened(fd: int, label: bytes) -> Logfile:

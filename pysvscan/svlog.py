@@ -1,13 +1,11 @@
 """svlog: finds logs, reads them together in the order of time, and prints them."""
 
-import os
 import time
 
-from pysvscan import logfinding, strerr
+from pysvscan import logfiles, logfinding, strerr
 from pysvscan.core import tai, when
 from pysvscan.core.logline import EARLIEST
 from pysvscan.core.showing import FORMS
-from pysvscan.logfiles import Logfiles
 from pysvscan.logreader import LATEST, Logreader, Window
 from pysvscan.printing import Printer
 from pysvscan.strerr import Fatal, Usage
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
     from pysvscan.logreader import Entry, Match
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 PROG = "svlog"
 FOLLOWED = 10  # so many lines are shown before what comes, as by tail
 
@@ -70,12 +67,7 @@ class Svlog:
     def open(self, word: bytes) -> None:
         """Look at one log."""
         try:
-            path = logfinding.find(word)
-            try:
-                fd = os.open(path, DIRECTORY)
-                files = Logfiles(path, fd)
-            except OSError as exc:
-                raise Fatal(f"unable to read {strerr.name(path)}") from exc
+            files = logfiles.look(logfinding.find(word))
         except Fatal as exc:
             self.say(str(exc), exc.__cause__)
             return

@@ -11,13 +11,12 @@ from pysvscan.core.counters import CountersError
 from pysvscan.core.retention import Archived, Seen, show_bytes, show_span
 from pysvscan.core.values import SettingsError
 from pysvscan.logfile import Damaged, Logfile
-from pysvscan.logfiles import Archive, Logfiles
+from pysvscan.logfiles import DIRECTORY, Archive, Logfiles, looking
 from pysvscan.logreader import Logreader, Window
 from pysvscan.strerr import Fatal, Usage
 from pysvscan.svlog import PROG
 from pysvscan.zone import zone
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 USAGE = "svlog plan [--retain age] [-o text|json] [service ...]"
 HEAD = ("service", "in a day", "kept a day", "ratio", "on disk", "reaches", "will reach", "retain")
 GZIP = b"\x1f\x8b"
@@ -69,17 +68,9 @@ def look(word: bytes, retain_ns: int | None) -> Seen:
         Fatal: it cannot be found, or read.
     """
     path = logfinding.find(word)
-    try:
-        fd = os.open(path, DIRECTORY)
-        files = Logfiles(path, fd)
-    except OSError as exc:
-        raise Fatal(f"unable to read {strerr.name(path)}") from exc
-    try:
+    with looking(path) as files:
         seen = sizes(files)
         seen.begin_ns = begin_of(files)
-    finally:
-        files.close()
-        os.close(fd)
     add_settings(seen, logfinding.base_of(word), path)
     seen.retain_ns = seen.retain_ns if retain_ns is None else retain_ns
     return seen
