@@ -3,7 +3,13 @@
 Source: daemontools 0.76 multilog.c pause3(), strerr_die.
 """
 
+import contextlib
+
 from pysvscan import strerr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Stuck(Exception):
@@ -31,18 +37,10 @@ class pausing:  # noqa: N801 (a verb, as it is read; a generator would take ten 
             raise Stuck(f"{self.message}, pausing") from exc
 
 
-class dying:  # noqa: N801
+@contextlib.contextmanager
+def dying(message: str) -> "Iterator[None]":
     """Turn a failed system call of the start into Fatal."""
-
-    __slots__ = ("message",)
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-    def __enter__(self) -> None:
-        """Begin the system call."""
-
-    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
-        """End it."""
-        if isinstance(exc, OSError):
-            raise strerr.Fatal(self.message) from exc
+    try:
+        yield
+    except OSError as exc:
+        raise strerr.Fatal(message) from exc
