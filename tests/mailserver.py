@@ -227,17 +227,21 @@ class Host:
         words = ["-d", str(self.scan), "-t", str(TOP / "service.d"), "sync", str(table)]
         subprocess.run([*SVINSTANCE, *words], check=True, stdout=subprocess.DEVNULL)
 
-    def listens(self) -> bool:
-        """Say whether all that is to be connected to can be."""
-        places = [self.dovecot]
+    def wait_listening(self) -> None:
+        """Wait until all that is to be connected to can be: each starts a server, so none twice."""
+        wait_until(lambda: answers(self.dovecot))
         for address, smtp, pop3 in self.domains.values():
-            places += [(address, smtp), (address, pop3)]
-        try:
-            for place in places:
-                socket.create_connection(place).close()
-        except OSError:
-            return False
-        return True
+            wait_until(lambda place=(address, smtp): answers(place))  # type: ignore[misc]
+            wait_until(lambda place=(address, pop3): answers(place))  # type: ignore[misc]
+
+
+def answers(place: tuple[str, int]) -> bool:
+    """Say whether somebody listens at an address and port."""
+    try:
+        socket.create_connection(place).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_port(address: str) -> int:
@@ -267,7 +271,7 @@ def mailserver(path: Path, domains: dict[str, str]) -> Iterator[tuple[Host, Scan
     scan = Scan(host.scan, env={"PATH": f"{bin_}:/usr/sbin:/usr/bin:/sbin:/bin"})
     try:
         host.sync()
-        wait_until(host.listens)
+        host.wait_listening()
         yield host, scan
         assert scan.alive()
         assert scan.stop() == 0
