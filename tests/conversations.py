@@ -108,6 +108,25 @@ class Maker:
             yield same(b"%d > %b+" % (pid, text[:at]))
         yield same(b"%d > %b\r " % (pid, text[at:]))
 
+    def verdict(self, pid: int, text: bytes, said: bytes) -> Iterator[Line]:
+        """Decide as the server, which may quote what the client said; torn, if so, at a blank."""
+        quoted = b""
+        if said and self.random.random() < 0.3:
+            quoted = self.random.choice((said, said.lower(), said[:9], said + b" (" + said))
+        seen = text + b": " if quoted else text
+        blanks = [at + 1 for at, it in enumerate(seen) if it == 32 and at + 1 < len(seen)]
+        at = 0
+        if blanks and self.random.random() < 0.1:
+            at = self.random.choice(blanks)
+            yield same(b"%d > %b+" % (pid, seen[:at]))
+        size = len(seen) - at + len(quoted)
+        stop = size if size < 250 else 200
+        yield self.piece(
+            b"%d > " % pid, seen[at:], quoted, 0, stop, b"+" if stop < size else b"\r "
+        )
+        if stop < size:
+            yield self.piece(b"%d > " % pid, seen[at:], quoted, stop, size, b"\r ")
+
     def auth(self, pid: int, ok: bytes, no: bytes, ask: bytes) -> Iterator[Line]:
         """Authenticate, by some mechanism, perhaps in vain."""
         user, password = self.word(8), self.secret()
@@ -128,6 +147,7 @@ class Maker:
         first = b" " + steps.pop(0) if initial else b""
         yield from self.client(pid, seen + first[:1], first[1:], len(blank) + 4)
         verdict = self.random.choice((ok, no))
+        said = first.strip() or b"".join(steps[:1])
         for step in steps:
             yield from self.server(pid, ask + b64(self.word(9)))
             if self.random.random() < 0.1:
@@ -135,7 +155,7 @@ class Maker:
                 verdict = no
                 break
             yield from self.client(pid, b"", step)
-        yield from self.server(pid, verdict)
+        yield from self.verdict(pid, verdict, said)
         self.whole.add(pid)
 
     # conversations
@@ -188,15 +208,17 @@ class Maker:
         """Log in by USER and PASS."""
         yield from self.client(pid, self.case(b"USER") + b" " + self.word(6))
         yield from self.server(pid, b"+OK ")
-        yield from self.client(pid, self.case(b"PASS") + b" ", self.secret(), 4)
-        yield from self.server(pid, self.random.choice((b"+OK ", b"-ERR authorization failed")))
+        password = self.secret()
+        yield from self.client(pid, self.case(b"PASS") + b" ", password, 4)
+        verdict = self.random.choice((b"+OK ", b"-ERR authorization failed"))
+        yield from self.verdict(pid, verdict, password)
 
     def apop(self, pid: int) -> Iterator[Line]:
         """Log in by APOP."""
-        yield from self.client(
-            pid, self.case(b"APOP") + b" " + self.word(6) + b" ", self.word(32), 4
-        )
-        yield from self.server(pid, self.random.choice((b"+OK ", b"-ERR authorization failed")))
+        digest = self.word(32)
+        yield from self.client(pid, self.case(b"APOP") + b" " + self.word(6) + b" ", digest, 4)
+        verdict = self.random.choice((b"+OK ", b"-ERR authorization failed"))
+        yield from self.verdict(pid, verdict, digest)
 
     def end(self, pid: int) -> Iterator[Line]:
         """Hang up."""

@@ -84,8 +84,8 @@ CASES = {  # what is read after doubt, and what is seen
         b"1 > 250 ok\r \n1 > 334 x\r \n1 < [redacted]\r ",
     ),
     "a verdict of two lines": (
-        b"1 < AUTH LOGIN\r \n1 > 235-a\r \n1 < QUIT\r \n1 > 235 b\r \n1 < QUIT\r ",
-        b"1 < AUTH LOGIN\r \n1 > 235-a\r \n1 < [redacted]\r \n1 > 235 b\r \n1 < QUIT\r ",
+        b"1 < AUTH LOGIN\r \n1 > 235-ok\r \n1 < QUIT\r \n1 > 235 ok\r \n1 < QUIT\r ",
+        b"1 < AUTH LOGIN\r \n1 > 235-ok\r \n1 < [redacted]\r \n1 > 235 ok\r \n1 < QUIT\r ",
     ),
     "blindly ahead": (
         b"1 < NOOP\r \n1 < AUTH LOGIN\r \n1 > 250 ok\r \n1 < bWU=\r \n1 < c2Vj\r \n1 > 235 ok\r ",
@@ -103,6 +103,25 @@ CASES = {  # what is read after doubt, and what is seen
         b"1 < DATA\r \n1 > 354 go\r \n1 < auth [redacted]\r \n1 < [redacted]\r \n1 > 250 ok\r \n"
         b"1 < RSET\r \n1 < b ",
     ),
+    "AUTH quoted": (
+        b'1 < AUTH c2Vj\r \n1 > 501-5.5.4 bad "c2Vj" given\r \n1 > 501 bad argument: sec +\n'
+        b"1 > ret bad+\n1 >  bad\r \n1 > 250 c2Vj\r \n1 < NOOP\r \n1 > 550 no x\r ",
+        b"1 < AUTH [redacted]\r \n1 > 501-5.5.4 bad [redacted]\r \n"
+        b"1 > 501 bad argument: [redacted]+\n1 > [redacted]+\n1 > [redacted]\r \n"
+        b"1 > 250 c2Vj\r \n1 < NOOP\r \n1 > 550 no x\r ",
+    ),
+    "PASS quoted, sent ahead": (
+        b"1 < USER a\r \n1 < PASS secret\r \n1 < STAT\r \n1 > +OK\r \n1 > -E+\n1 > RR no +\n"
+        b"1 > user secret\r \n1 > -ERR x\r \n1 < QUIT\r \n1 > -ERR x\r ",
+        b"1 < USER a\r \n1 < PASS [redacted]\r \n1 < STAT\r \n1 > +OK\r \n1 > -E+\n"
+        b"1 > RR no +\n1 > user [redacted]\r \n1 > -ERR [redacted]\r \n1 < QUIT\r \n"
+        b"1 > -ERR x\r ",
+    ),
+    "a verdict of words": (
+        b"1 < AUTH PLAIN x\r \n1 > 535 5.7.8 Error: authentication failed - (#5.7.1)\r ",
+        b"1 < AUTH PLAIN [redacted]\r \n1 > 535 5.7.8 Error: authentication failed - (#5.7.1)\r ",
+    ),
+    "no more after the end": (b"1 < PASS\r \n1 > [EOF]\n1 > -ERR x\r ", None),
     "the same pid again": (
         b"1 < AUTH LOGIN\r \ntcpserver: pid 1 from x\n1 > 220 x\r \n1 < HELO x\r \n1 < y\r ",
         None,
@@ -114,6 +133,13 @@ CASES = {  # what is read after doubt, and what is seen
 def test_cases(data: bytes, want: bytes | None) -> None:
     """What is no credential is seen."""
     assert run([data + b"\n"], DOUBT_NS) == (want or data) + b"\n"
+
+
+def test_verdict_not_seen_from_its_begin() -> None:
+    """What another logger may have read the begin of is no verdict's rest, or not seen."""
+    data = b"1 > secret\r \n2 > 535 secret\r \n3 < STAT\r \n3 > -ERR secret\r \n"
+    want = data.replace(b"secret", b"[redacted]")
+    assert run([data]) == want
 
 
 def test_smtp_alone() -> None:
