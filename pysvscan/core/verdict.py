@@ -17,24 +17,25 @@ LETTERS = re.compile(rb"[a-z]+")
 HARMLESS = frozenset(
     b"""
     aborted accept accepted access account accounts aack after again already an and are argument
-    arguments as at attempt attempts auth authenticate authenticated authentication authorization
-    authorized available backend bad base be been before bye cancel canceled cancelled cannot chain
-    challenge child client closed closing command commands connection contact could crashed
-    credential credentials cram data database decode decoding denied details did digest disabled
-    disconnected does doesn domain during empty enabled encoding encrypted encryption error
-    errors exist expected expired failed failure first follow for found from further go ahead good
-    greeting had has have home host in incorrect information initial input insufficient internal
-    invalid is isn issue it later length line local lock locked log logged login lost mail mailbox
-    maildir maildrop malformed many match mechanism mechanisms message messages method missing most
-    must necessary no not now ok on only open opening or out parameter parameters password
-    passwords permission permitted plain please policy present problem protocol ready
-    recognized reject rejected rejecting request requested require required requires response
-    scan secure securely security sender sequence server service session shutting sorry space
-    specify start started starttls step stls string subsystem succeeded success successful
-    successfully such sufficient support supported suspended syntax sys system t temp temporarily temporary than the
-    then this timed timeout to too transaction transition try type unable unavailable unencrypted
-    unexpected unimplemented unknown unrecognised unrecognized unsupported until up use user
-    username was weak welcome with without wrong you your
+    arguments as at attempt attempts auth authenticate authenticated authentication
+    authorization authorized available backend bad base be been before bye cancel canceled
+    cancelled cannot chain challenge child client closed closing command commands connection
+    contact could crashed credential credentials cram data database decode decoding denied
+    details did digest disabled disconnected does doesn domain during empty enabled encoding
+    encrypted encryption error errors exist expected expired failed failure first follow for
+    found from further go ahead good greeting had has have home host in incorrect information
+    initial input insufficient internal invalid is isn issue it later length line local lock
+    locked log logged login lost mail mailbox maildir maildrop malformed many match mechanism
+    mechanisms message messages method missing most must necessary no not now ok on only open
+    opening or out parameter parameters password passwords permission permitted plain please
+    policy present problem protocol ready recognized reject rejected rejecting request requested
+    require required requires response scan secure securely security sender sequence server
+    service session shutting sorry space specify start started starttls step stls string
+    subsystem succeeded success successful successfully such sufficient support supported
+    suspended syntax sys system t temp temporarily temporary than the then this timed timeout to
+    too transaction transition try type unable unavailable unencrypted unexpected unimplemented
+    unknown unrecognised unrecognized unsupported until up use user username was weak welcome
+    with without wrong you your
     """.split()
 )
 
