@@ -10,7 +10,7 @@ import os
 
 from pysvscan.core import counters
 from pysvscan.core.counters import Counts
-from pysvscan.files import BOTH, READ, check
+from pysvscan.ownfile import BOTH, READ, open_own
 from pysvscan.strerr import Fatal, name
 
 TRIES = 10  # who finds both slots half written was overtaken twice while it read
@@ -28,15 +28,9 @@ def open_file(directory: int, path: bytes, label: bytes) -> int:
         Fatal: it cannot be had; logging does not depend on it.
     """
     try:
-        fd = os.open(path, BOTH | os.O_CREAT, 0o644, dir_fd=directory)
-        try:
-            check(fd)
-        except OSError:
-            os.close(fd)
-            raise
+        return open_own(directory, path, BOTH | os.O_CREAT, 0o644)
     except OSError as exc:
         raise Fatal(f"unable to open {name(label)}") from exc
-    return fd
 
 
 class Counters:

@@ -11,7 +11,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from pysvscan import counters, strerr
+from pysvscan import childfile, counters, servicestatus, strerr
 from pysvscan.core import logcontrol, orders, status
 from pysvscan.core.logcontrol import Action, State
 from pysvscan.core.orders import Kind, Opening
@@ -114,7 +114,7 @@ class EntryLog:
 
     def note_leaving(self) -> None:
         """Note an ordered stop, so that whoever comes next asks `down` what is wanted."""
-        self.files.leave()
+        childfile.leave(self.files.directory)
 
     def close(self) -> None:
         """Let go of everything."""
@@ -138,7 +138,7 @@ class EntryLog:
         with contextlib.ExitStack() as undo:
             undo.callback(anew.close)
             anew.take(self.files)
-            anew.write_status(self.pack_status())
+            servicestatus.write(anew, self.pack_status())
             anew.open_ok()
             undo.pop_all()
         self.scan.loop.read(anew.control, self.entry, self.obey)
@@ -353,7 +353,7 @@ class EntryLog:
     def announce(self) -> None:
         """Write the status; that it cannot be written is said once."""
         try:
-            self.files.write_status(self.pack_status())
+            servicestatus.write(self.files, self.pack_status())
             self.is_unwritable = False
         except strerr.Fatal as exc:
             if not self.is_unwritable:

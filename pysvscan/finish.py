@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pysvscan import childfile
 from pysvscan.loop import Deadline
 from pysvscan.strerr import Fatal, name
 
@@ -45,7 +46,7 @@ class Finish:
             with contextlib.ExitStack() as undo:
                 waiting = of.starter.fork.take(of.directory, of.run, words)
                 undo.callback(waiting.cancel)
-                of.files.record(waiting.identity, PATH)
+                childfile.record(of.files, waiting.identity, PATH)
                 if not waiting.go(of.directory, of.streams()):
                     raise Fatal("killed before it ran")
                 undo.pop_all()

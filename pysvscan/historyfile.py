@@ -8,10 +8,10 @@ import contextlib
 import os
 import time
 
-from pysvscan import strerr
+from pysvscan import ownfile, strerr
 from pysvscan.core import history
 from pysvscan.core.history import End
-from pysvscan.files import BOTH, READ, check
+from pysvscan.ownfile import BOTH, open_own
 
 PATH = b"supervise/history"
 
@@ -72,9 +72,8 @@ class HistoryFile:
     def write(self) -> None:
         """Write the record over the last one."""
         with contextlib.suppress(OSError):
-            fd = os.open(PATH, BOTH | os.O_CREAT, 0o644, dir_fd=self.directory)
+            fd = open_own(self.directory, PATH, BOTH | os.O_CREAT, 0o644)
             try:
-                check(fd)
                 os.pwrite(fd, history.pack(self.history), 0)
             finally:
                 os.close(fd)
@@ -86,8 +85,4 @@ def read(directory: int) -> bytes:
     Raises:
         OSError: there is none, or it cannot be read.
     """
-    fd = os.open(PATH, READ, dir_fd=directory)
-    try:
-        return os.read(fd, history.BYTES)
-    finally:
-        os.close(fd)
+    return ownfile.read(directory, PATH, history.BYTES)

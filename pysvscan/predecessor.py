@@ -6,6 +6,7 @@ since, the file `down` decides, as in C.
 
 import contextlib
 
+from pysvscan import childfile, servicestatus
 from pysvscan.core import identity, status
 from pysvscan.core.identity import Identity
 from pysvscan.core.status import Status
@@ -38,7 +39,7 @@ class Predecessor:
     def find(self) -> Identity | None:
         """Read the record, if a supervisor that died in this boot and pid namespace left it."""
         try:
-            found = self.files.recorded()
+            found = childfile.read(self.files.directory)
         except OSError:
             return None
         if not found or found.is_left:
@@ -48,7 +49,7 @@ class Predecessor:
 
     def read_status(self) -> Status | None:
         """Read the status, if it is that supervisor's."""
-        found = self.files.read_status()
+        found = servicestatus.read(self.files.directory)
         if not found or found.want not in WANTS or status.is_from_c(found.since_ns):
             return None
         return found
@@ -66,4 +67,4 @@ class Predecessor:
             return
         ours = self.kernel.identify_held(pid, pidfd) if pid else self.nobody()
         with contextlib.suppress(Fatal):
-            self.files.record(ours)
+            childfile.record(self.files, ours)

@@ -8,11 +8,10 @@ import stat
 
 from pysvscan.core import identity
 from pysvscan.core.identity import Identity
-from pysvscan.files import author
+from pysvscan.ownfile import READ, WRITE, author, open_own
 
 PATH = b".svscan/loggers"
 PAGE = 4096
-FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Register:
@@ -46,7 +45,7 @@ class Register:
     def read(self) -> list[Identity]:
         """Read who was recorded by the svscan before us; what others may write is not believed."""
         try:
-            fd = os.open(PATH, os.O_RDONLY | FLAGS, dir_fd=self.directory)
+            fd = os.open(PATH, READ, dir_fd=self.directory)
         except OSError:
             return []
         try:
@@ -63,11 +62,8 @@ class Register:
         data = b"".join(identity.pack(process) for process in self.known)
         data = data.ljust(-(-max(len(data), 1) // PAGE) * PAGE)
         try:
-            fd = os.open(PATH, os.O_WRONLY | os.O_CREAT | FLAGS, 0o600, dir_fd=self.directory)
+            fd = open_own(self.directory, PATH, WRITE | os.O_CREAT, 0o600)
             try:
-                found = os.fstat(fd)
-                if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-                    return False
                 os.pwrite(fd, data, 0)
                 os.ftruncate(fd, len(data))
             finally:

@@ -1,7 +1,7 @@
 """One service: carries out core.service's actions on its real process, and says what it became.
 
-A process is recorded before it may run (files.py, starter.py). A new supervisor that finds it alive
-takes it over, and never starts a second copy.
+A process is recorded before it may run (childfile.py, starter.py). A new supervisor that finds it
+alive takes it over, and never starts a second copy.
 
 Source: daemontools 0.76 supervise.c.
 """
@@ -14,14 +14,14 @@ import signal
 import time
 from collections.abc import Callable
 
-from pysvscan import groups, unseen
+from pysvscan import childfile, groups, servicestatus, unseen
 from pysvscan.core import identity, restart, service, status
 from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
 from pysvscan.core.service import Action, State
 from pysvscan.core.status import Status
 from pysvscan.ending import Ending
-from pysvscan.files import CHILD, Files
+from pysvscan.files import Files
 from pysvscan.historyfile import HistoryFile
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import Pidfd, is_dead
@@ -165,7 +165,7 @@ class Supervise:
     def note_leaving(self) -> None:
         """Note an order to leave, so that whoever comes next asks `down` what is wanted."""
         if not self.is_gone():
-            self.files.leave()
+            childfile.leave(self.directory)
 
     def is_gone(self) -> bool:
         """Say whether `x` is done: nothing is held any more."""
@@ -193,8 +193,8 @@ class Supervise:
             anew.take(self.files)
             if self.pid:
                 with contextlib.suppress(ProcessLookupError):  # dead, and we are not told yet
-                    anew.record(self.starter.kernel.identify(self.pid))
-            anew.write_status(self.pack_status())
+                    childfile.record(anew, self.starter.kernel.identify(self.pid))
+            servicestatus.write(anew, self.pack_status())
             anew.open_ok()
             undo.pop_all()
         self.loop.read(anew.control, self.owner, self.obey)
@@ -275,7 +275,7 @@ class Supervise:
         """Give what is known of young deaths."""
         return self.history.history.backoff
 
-    def find(self, path: bytes = CHILD) -> tuple[int, int]:
+    def find(self, path: bytes = childfile.CHILD) -> tuple[int, int]:
         """Look for the recorded process.
 
         Returns:
@@ -285,7 +285,7 @@ class Supervise:
             OSError: that cannot be found out, or it runs and the record is not to be believed:
                 whoever may write there shall not have us signal a process that he may not.
         """
-        record = self.files.recorded(path)
+        record = childfile.read(self.directory, path)
         held = hold(record.process.pid) if record else None
         if not record or not held:
             return 0, -1
@@ -505,7 +505,7 @@ class Supervise:
         """Record a process that waits, and let it run; False if somebody killed it meanwhile."""
         with contextlib.ExitStack() as undo:
             undo.callback(waiting.cancel)
-            self.files.record(waiting.identity)
+            childfile.record(self.files, waiting.identity)
             self.ending.enclose(waiting.pid)
             if not waiting.go(self.directory, self.streams()):
                 return False
@@ -540,7 +540,7 @@ class Supervise:
         """Write the status; that it cannot be written is said once."""
         self.is_announced, self.announced_want = True, self.want
         try:
-            self.files.write_status(self.pack_status())
+            servicestatus.write(self.files, self.pack_status())
             self.is_unwritable = False
         except Fatal as exc:
             if not self.is_unwritable:

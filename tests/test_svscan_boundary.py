@@ -29,12 +29,16 @@ pytestmark = pytest.mark.slow
 
 DRIVER = """
 import os, sys
-from pysvscan import entry, files, supervise
+from pysvscan import childfile, entry, files, servicestatus, supervise
 armed, places = sys.argv.pop(), sys.argv.pop().split()
+OWNERS = {
+    "Entry": entry.Entry, "Files": files.Files, "Supervise": supervise.Supervise,
+    "Child": childfile, "Status": servicestatus,
+}
 
 def inject(place):
     moment, owner, name = place.split("-")
-    owner = {"Entry": entry.Entry, "Files": files.Files, "Supervise": supervise.Supervise}[owner]
+    owner = OWNERS[owner]
     whole = getattr(owner, name)
     def injected(self, *args, **named):
         raises = self.label == place.encode() and os.path.exists(f"{armed}/{place}")
@@ -70,9 +74,9 @@ PLACES = {
     "before-Supervise-kill": "t",
     "before-Supervise-announce": "p",
     "before-Supervise-renew": "look",
-    "before-Files-record": "k",
-    "after-Files-record": "k",
-    "before-Files-replace_status": "p",
+    "before-Child-record": "k",
+    "after-Child-record": "k",
+    "before-Status-replace": "p",
     "before-Entry-tend": "look",
     "before-Entry-take_main": "look",
     "before-Entry-join_log": "k",

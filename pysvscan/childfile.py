@@ -1,0 +1,96 @@
+"""`supervise/child`: who the process of a service is, written before it may run.
+
+A new supervisor finds the process by it: predecessor.py, supervise.py. Likewise recorded is the
+program of [stop] finish, under a name of its own. The record: core/identity.py.
+"""
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from pysvscan.core import identity
+from pysvscan.core.identity import Identity
+from pysvscan.ownfile import BOTH, READ, WRITE, author, open_own
+from pysvscan.strerr import Fatal
+
+if TYPE_CHECKING:
+    from pysvscan.files import Files
+
+CHILD = b"supervise/child"
+
+
+class Recorded(NamedTuple):
+    """What the file says.
+
+    Attributes:
+        process: who ran last.
+        author: the account on whose word this is; -1: it may be anybody's.
+        is_left: whether the supervisor was ordered to leave.
+    """
+
+    process: Identity
+    author: int
+    is_left: bool
+
+
+def record(files: "Files", process: Identity, path: bytes = CHILD) -> None:
+    """Write down who will run, in place: it must work on a full disk.
+
+    A file that is not our own is then replaced: its owner could change the record later.
+
+    Raises:
+        Fatal: it cannot be written; then the process must not run.
+    """
+    data = identity.pack(files.own(process))
+    try:
+        fd = open_own(files.directory, path, BOTH | os.O_CREAT, 0o600)
+        try:
+            os.pwrite(fd, data, 0)
+            is_own = author(fd) == os.geteuid()
+        finally:
+            os.close(fd)
+    except OSError as exc:
+        raise Fatal(f"unable to write {files.path(path)}") from exc
+    if not is_own:
+        with contextlib.suppress(OSError):  # it stays as it is, and is believed as little
+            replace(files.directory, data, path)
+
+
+def replace(directory: int, data: bytes, path: bytes) -> None:
+    """Write child.new, which nobody else has ever had open, and rename it to child."""
+    new = path + b".new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new, dir_fd=directory)
+    fd = os.open(new, WRITE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+    try:
+        os.pwrite(fd, data, 0)
+    finally:
+        os.close(fd)
+    os.rename(new, path, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def leave(directory: int) -> None:
+    """Record, in place, that we were ordered to leave: whoever comes next asks `down`."""
+    with contextlib.suppress(OSError):
+        fd = open_own(directory, CHILD, BOTH)
+        try:
+            os.pwrite(fd, identity.leave(os.read(fd, identity.BYTES)), 0)
+        finally:
+            os.close(fd)
+
+
+def read(directory: int, path: bytes = CHILD) -> Recorded | None:
+    """Read who ran last; None if nobody did, or if it cannot be made out.
+
+    Raises:
+        OSError: it cannot be read, and may name a process that lives.
+    """
+    try:
+        fd = os.open(path, READ, dir_fd=directory)
+        try:
+            data = os.read(fd, identity.BYTES)
+            return Recorded(identity.unpack(data), author(fd), identity.is_left(data))
+        finally:
+            os.close(fd)
+    except (FileNotFoundError, identity.IdentityError):
+        return None
