@@ -7,6 +7,7 @@ import os
 import time
 
 from pysvscan.core import tai
+from pysvscan.core.suffix import FINISHED, TORN
 from pysvscan.keeping import SUFFIXES
 from pysvscan.logdir import CLEAN
 from pysvscan.stuck import pausing
@@ -26,13 +27,21 @@ class Archives:
     Attributes:
         count: of all files, current included.
         max_age_ns: older ones go, one at a time; None: age does not matter.
+        suffix: of the names of those that were finished in order.
         newest_ns: the latest name's moment; None: not yet looked for.
     """
 
-    def __init__(self, directory: "Logdir", count: int, max_age_ns: int | None) -> None:
+    def __init__(
+        self,
+        directory: "Logdir",
+        count: int,
+        max_age_ns: int | None,
+        suffix: bytes = FINISHED,
+    ) -> None:
         self.directory = directory
         self.count = count
         self.max_age_ns = max_age_ns
+        self.suffix = suffix
         self.newest_ns: int | None = None
 
     def names(self) -> list[bytes]:
@@ -52,7 +61,7 @@ class Archives:
         found = self.directory.stat(name)
         if not found:
             return []
-        is_nothing = suffix == b".u" and found.st_size == 0
+        is_nothing = suffix == TORN and found.st_size == 0
         if found.st_nlink == 1 and not is_nothing:
             self.link(name, suffix)
         return [lambda: self.remove(name), self.prune]

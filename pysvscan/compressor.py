@@ -13,6 +13,7 @@ from _signal import SIGKILL
 
 from pysvscan.child import READ, WRITE, Program
 from pysvscan.core import tai
+from pysvscan.core.suffix import FINISHED, TORN
 from pysvscan.keeping import SUFFIXES
 from pysvscan.stuck import Left, Stuck, pausing
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from pysvscan.pathexec import Chain
     from pysvscan.strand import Step, Strand
     from pysvscan.sync import Job
-
-PLAIN = (b".s", b".u")  # what multilog names its archives: others are somebody else's
 
 
 class Compressor:
@@ -68,12 +67,16 @@ class Compressor:
 
     def choose(self) -> "list[Step]":
         """Take the oldest archive that is not compressed, and wait for a turn."""
-        name = next(filter(is_plain, self.archives.names()), None)
+        name = next(filter(self.is_plain, self.archives.names()), None)
         if name is None:
             return []
         if self.strand.syncer:
             self.turn = self.strand.job = self.strand.syncer.turns.take(self.strand.owner)
         return [lambda: self.start(name)]
+
+    def is_plain(self, name: bytes) -> bool:
+        """Say whether an archive is not compressed, and one of this log's: not somebody else's."""
+        return name[tai.LABEL_BYTES :] in (self.archives.suffix, FINISHED, TORN)
 
     def start(self, name: bytes) -> "list[Step]":
         """Start the child; the caller reaps it and calls reaped()."""
@@ -148,8 +151,3 @@ class Compressor:
         if self.turn and self.strand.syncer:
             self.strand.syncer.turns.give_back(self.turn)
         self.turn = None
-
-
-def is_plain(name: bytes) -> bool:
-    """Say whether an archive is not compressed, and one of multilog's."""
-    return name[tai.LABEL_BYTES :] in PLAIN

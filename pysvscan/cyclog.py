@@ -12,6 +12,7 @@ from pysvscan import pathexec
 from pysvscan.archives import Archives
 from pysvscan.compressor import Compressor
 from pysvscan.core.losses import Losses
+from pysvscan.core.suffix import FINISHED, TORN
 from pysvscan.current import Current
 from pysvscan.keeping import Keeping
 from pysvscan.logdir import Logdir
@@ -55,6 +56,7 @@ class Cyclog:
         keeping: Keeping | None = None,
         sync: "Sync | None" = None,
         at_fd: int | None = None,
+        suffix: bytes = FINISHED,
     ) -> None:
         """Open and lock the directory; recovery is left to advance().
 
@@ -68,6 +70,7 @@ class Cyclog:
                 is not compressed.
             sync: brings files to the disk; None: that is done here, and takes as long as it takes.
             at_fd: the directory where a relative path begins; None: the current one.
+            suffix: of what is finished in order.
 
         Raises:
             strerr.Fatal: what keeps multilog from starting.
@@ -77,7 +80,7 @@ class Cyclog:
         self.path = path
         self.name = self.directory.name
         self.strand = Strand(self, sync)
-        self.archives = Archives(self.directory, count, self.keeping.max_age_ns)
+        self.archives = Archives(self.directory, count, self.keeping.max_age_ns, suffix)
         self.current = Current(self.directory, size_bytes, self.strand)
         self.processor: Processor | None = None
         self.compressor: Compressor | None = None
@@ -163,10 +166,10 @@ class Cyclog:
     def rotate(self) -> None:
         """Ask for a rotation; what an abandoned processor did not finish is kept as it is."""
         self.rotations += 1
-        unprocessed = [lambda: self.archives.add(b"previous", b".u")] if self.is_abandoned else []
+        unprocessed = [lambda: self.archives.add(b"previous", TORN)] if self.is_abandoned else []
         self.strand.steps += [*unprocessed, *self.current.rotation()]
         if self.processor is None:
-            self.strand.steps.append(lambda: self.archives.add(b"previous", b".s"))
+            self.strand.steps.append(lambda: self.archives.add(b"previous", self.archives.suffix))
         else:
             self.strand.steps += unprocessed or [self.processor.start]
         if self.compressor:

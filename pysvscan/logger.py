@@ -18,6 +18,7 @@ from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET, socket
 from pysvscan import account, allocator, lines, pathexec, places, strerr
 from pysvscan.copyout import Copyout
 from pysvscan.core import orders, script
+from pysvscan.core import wildcards as _wildcards  # noqa: F401 (a script may bring `F` later)
 from pysvscan.core.orders import Kind
 from pysvscan.core.script import Script
 from pysvscan.core.seldom import Seldom

@@ -113,7 +113,8 @@ class Multilog:
             self.files.append(StatusFile(file.path))
         self.outlets += self.files
         for it in self.script.directories:
-            log = cyclog.Cyclog(it.path, it.size_bytes, it.count, it.processor, chain)
+            files = (it.path, it.size_bytes, it.count, it.processor)
+            log = cyclog.Cyclog(*files, chain, suffix=it.suffix)
             self.logs.append(log)
             self.routes.append((log, it.selection))
             self.outlets.append(log)

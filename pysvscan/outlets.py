@@ -61,7 +61,7 @@ class Opener:
         """Open the directory of this index."""
         it = self.script.directories[index]
         files = (it.path, it.size_bytes, it.count, it.processor)
-        return Cyclog(*files, self.chain, self.keeping, self.sync, self.directory)
+        return Cyclog(*files, self.chain, self.keeping, self.sync, self.directory, suffix=it.suffix)
 
 
 class Outlets:

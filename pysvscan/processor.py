@@ -55,7 +55,7 @@ class Processor:
             self.sync_newstate,
             lambda: self.archives.remove(b"previous"),
             self.rename_newstate,
-            lambda: self.archives.add(b"processed", b".s"),
+            lambda: self.archives.add(b"processed", self.archives.suffix),
         ]
 
     def sync_processed(self) -> "list[Step]":

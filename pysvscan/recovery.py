@@ -5,6 +5,7 @@ Source: daemontools 0.76 multilog.c restart().
 
 import os
 
+from pysvscan.core.suffix import TORN
 from pysvscan.logdir import CLEAN
 from pysvscan.stuck import dying
 
@@ -30,15 +31,15 @@ class Recovery:
         """Put everything into archives, in the order in which it was written."""
         self.directory.unlink_quietly(b"state")
         self.directory.unlink_quietly(b"newstate")
-        name, suffix = b"previous", b".u"
+        name, suffix = b"previous", TORN
         if self.directory.mode(b"processed") & CLEAN:
             self.directory.unlink_quietly(b"previous")
-            name, suffix = b"processed", b".s"
+            name, suffix = b"processed", self.archives.suffix
         else:
             self.directory.unlink_quietly(b"processed")
         return [
             lambda: self.archives.add(name, suffix),
-            lambda: self.archives.add(b"current", b".u"),
+            lambda: self.archives.add(b"current", TORN),
             self.archives.remove_replaced,
             self.create_state,
         ]

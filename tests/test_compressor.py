@@ -55,11 +55,14 @@ def wait_if_syncing(log: cyclog.Cyclog) -> None:
 def test_compressor_compresses_what_is_rotated(tmp_path: Path) -> None:
     """With the real child: named, marked and readable; the old name is gone, the order kept."""
     log = opened(tmp_path / "d", keeping=GZIP, sync=Sync())
-    log.put(LINES * 2)
+    log.put(LINES)
+    assert work(log) == []
+    log.archives.suffix = b".log"  # as by `wlog`
+    log.put(LINES)
     assert work(log) == []
     log.finish()
     assert work(log) == []
-    assert set(suffixes(tmp_path / "d")) == {".s.gz"}
+    assert set(suffixes(tmp_path / "d")) == {".s.gz", ".log.gz"}
     assert text(tmp_path / "d") == LINES * 2
     assert {stat.S_IMODE(file.stat().st_mode) for file in names(tmp_path / "d")} == {0o744}
     kinds = {file.name for file in (tmp_path / "d").iterdir()} - {

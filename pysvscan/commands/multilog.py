@@ -4,6 +4,7 @@ import os
 
 from pysvscan import lines, strerr
 from pysvscan.core import script
+from pysvscan.core.suffix import wrong_code
 from pysvscan.multilog import Multilog
 from pysvscan.zone import zone
 
@@ -13,11 +14,17 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[bytes], chain: "Chain") -> int:
-    """Log until the end of input or TERM."""
+    """Log until the end of input or TERM.
+
+    Raises:
+        strerr.Fatal: a directory or file cannot be opened, or no archive can be named so.
+    """
     os.umask(0o022)
     fill_descriptors()
     parsed = script.parse(argv[1:], lines.Selection, zone)
     for word in parsed.ignored:
+        if word[:1] == b"w":
+            raise strerr.Fatal(f"unable to take {strerr.name(word)}: {wrong_code(word[1:])}")
         strerr.warn("multilog", f"ignoring unknown action {strerr.name(word)}")
     return Multilog(parsed).run(chain)
 

@@ -4,7 +4,7 @@ Decided has the last pattern before a point of the script that matches the line;
 the line is selected, as every line is at first. Source: daemontools 0.76 multilog.c.
 """
 
-from pysvscan.core import match
+from pysvscan.core import patterns as of_patterns
 from pysvscan.core.selection import SHOWN_BYTES
 
 POINTS = (b".", b"/", b"=", b"e")
@@ -52,7 +52,7 @@ class Point:
     def decide(self, line: bytes) -> "Verdict":
         """Decide one line, stamp included."""
         for number, word in reversed(self.patterns):
-            if match.compiled(word[1:]).fullmatch(line, 0, SHOWN_BYTES):
+            if of_patterns.expression(word).fullmatch(line, 0, SHOWN_BYTES):
                 return word[:1] == b"+", number
         return True, None
 
@@ -70,7 +70,7 @@ def points(words: list[bytes]) -> list[Point]:
     """List the points of a script, in its order."""
     patterns: list[tuple[int, bytes]] = []
     found = []
-    for number, word in enumerate(words):
+    for number, word in enumerate(of_patterns.marked(words)):
         if word[:1] in (b"+", b"-"):
             patterns.append((number, word))
         elif word and word[:1] in POINTS:

@@ -5,7 +5,8 @@ Some can be seen in the words alone; others only where lines are at hand, which 
 
 import re
 
-from pysvscan.core import explain, match, script, selection, stamp
+from pysvscan.core import explain, match, script, selection, stamp, wildcards
+from pysvscan.core.patterns import Fnmatch, marked
 from pysvscan.core.settings import what_is_wrong
 from pysvscan.core.values import show_word
 
@@ -36,7 +37,7 @@ def lint(words: list[bytes], lines: list[bytes]) -> list[str]:
         words: the script.
         lines: some that it is for, stamps included; none is fine.
     """
-    patterns = [(at, word) for at, word in enumerate(words) if word[:1] in (b"+", b"-")]
+    patterns = [(at, word) for at, word in enumerate(marked(words)) if word[:1] in (b"+", b"-")]
     stamped = stamp.of(b"".join(words[:1]), stamp.utc)
     found = [
         *of_words(words),
@@ -104,7 +105,7 @@ def of_stamp(
     blanks = stamped(NOW_NS).count(b" ")
     past = "* " * blanks
     for at, word in patterns:
-        rests = {match.after(word[1:], stamped(NOW_NS + i * SAMPLE_NS)) for i in range(SAMPLES)}
+        rests = {after(word, stamped(NOW_NS + i * SAMPLE_NS)) for i in range(SAMPLES)}
         if rests == {None}:
             why = f"the stamp, which has {blanks} blanks," if blanks > 1 else "the stamp"
             yield (
@@ -119,14 +120,21 @@ def of_stamp(
             )
 
 
+def after(word: bytes, stamped: bytes) -> bytes | None:
+    """Say what of a pattern is left to match after a stamp; None: no line with it matches."""
+    if not isinstance(word, Fnmatch):
+        return match.after(word[1:], stamped)
+    return b"" if wildcards.may_begin(word[1:], stamped) else None
+
+
 def of_order(words: list[bytes]) -> "Iterator[tuple[int, str]]":
     """Find patterns that never matter, whatever the lines are."""
     points = explain.points(words)
     matters = {number for point in points for number in mattering(point)}
-    for at, word in enumerate(words):
+    for at, word in enumerate(marked(words)):
         if word[:1] not in (b"+", b"-"):
             continue
-        if b"\n" in word:
+        if b"\n" in word and not isinstance(word, Fnmatch):
             yield at, "can never match: no line has a newline"
         elif not any(at in dict(point.patterns) for point in points):
             yield at, "never matters: nothing is written after it"
@@ -165,7 +173,7 @@ def of_stars(patterns: "list[Pattern]", lines: list[bytes]) -> "Iterator[tuple[i
     """Find patterns whose star stopped too soon: at the first of the next byte, and for good."""
     for at, word in patterns:
         runs = word[1:].split(match.STAR)
-        if len(runs) < 2:
+        if len(runs) < 2 or isinstance(word, Fnmatch):
             continue
         usual = re.compile(b".*".join(re.escape(run) for run in runs), re.DOTALL)
         strict = match.compiled(word[1:])

@@ -15,6 +15,7 @@ SHELL = re.compile(rb"#! *(/usr)?/bin/(env +)?(sh|dash|ash|bash|ksh|mksh|zsh)( +
 ONLY_OURS = ("stderr", "stdout", "full", "compress", "max_age", "retain", "own", "redact")
 LONG = 72
 CLASSIC_SIZE = 16777215  # C's largest
+IGNORED = {b"F": "in patterns after it only * is special", b"w": "archives' names end with .s"}
 
 
 class LogrunError(ValueError):
@@ -127,7 +128,9 @@ def unlike_c(log: Log) -> list[str]:
     is_stamp = first in stamp.LETTERS and first != b"t"
     stamps = [f"ignores {first.decode()}: lines have no stamp"] if is_stamp else []
     sizes = [it for it in log.words if it[:1] == b"s" and scan_number(it[1:]) > CLASSIC_SIZE]
-    return stamps + [f"takes {it.decode()} for s{CLASSIC_SIZE}" for it in sizes]
+    letters = [it for it in log.words if it == b"F" or it[:1] == b"w"]
+    ignored = [f"ignores {it.decode()}: {IGNORED[it[:1]]}" for it in letters]
+    return stamps + ignored + [f"takes {it.decode()} for s{CLASSIC_SIZE}" for it in sizes]
 
 
 def table_of(log: Log) -> bytes:

@@ -5,8 +5,10 @@ All lines that begin in one chunk share one stamp, which is what makes a chunk c
 Source: daemontools 0.76 multilog.c.
 """
 
+from pysvscan.core import patterns as of_patterns
 from pysvscan.core import stamp as stamps
-from pysvscan.core.selection import SHOWN_BYTES, Selection, stamped
+from pysvscan.core.selection import SHOWN_BYTES, Mixed, Selection, stamped
+from pysvscan.core.suffix import FINISHED, wrong_code
 
 ALERT_BYTES = 200
 DEFAULT_SIZE, MIN_SIZE, MAX_SIZE = 99999, 4096, 100 * 2**20  # C: 16777215
@@ -16,15 +18,22 @@ DEFAULT_COUNT, MIN_COUNT = 10, 2
 class Directory:
     """One log directory of a script, with the settings in force at that point."""
 
-    __slots__ = ("count", "path", "processor", "selection", "size_bytes")
+    __slots__ = ("count", "path", "processor", "selection", "size_bytes", "suffix")
 
     def __init__(
-        self, path: bytes, size_bytes: int, count: int, processor: bytes | None, selection: int
+        self,
+        path: bytes,
+        size_bytes: int,
+        count: int,
+        processor: bytes | None,
+        suffix: bytes,
+        selection: int,
     ) -> None:
         self.path = path
         self.size_bytes = size_bytes
         self.count = count
         self.processor = processor
+        self.suffix = suffix  # of its archives' names, dot included
         self.selection = selection  # which of the script's selections
 
 
@@ -247,10 +256,11 @@ def parse(
         selection: what decides the lines; pysvscan.lines has the fastest there is.
         zone: whose local time `d` and `m` show; pysvscan.zone has this machine's.
     """
+    words = of_patterns.marked(words)
     first = b"".join(words[:1])
     stamp = stamps.of(first, zone)
     stamped = stamp is not stamps.nothing
-    size_bytes, count, processor = DEFAULT_SIZE, DEFAULT_COUNT, None
+    size_bytes, count, processor, suffix = DEFAULT_SIZE, DEFAULT_COUNT, None, FINISHED
     letters = stamps.LETTERS[first[:1]] if stamped else b""
     patterns: list[bytes] = []
     selections: dict[int, Selection] = {}  # by how many patterns came before
@@ -262,7 +272,8 @@ def parse(
         action, rest = word[:1], word[1:]
         if action in (b"=", b"e", b".", b"/"):
             if len(patterns) not in selections:
-                selections[len(patterns)] = selection(patterns, letters)
+                kind = Mixed if of_patterns.has_fnmatch(patterns) else selection
+                selections[len(patterns)] = kind(patterns, letters)
             which = len(selections) - 1
         if action in (b"+", b"-"):
             patterns.append(word)
@@ -272,13 +283,15 @@ def parse(
             count = max(scan_number(rest), MIN_COUNT)
         elif action == b"!":
             processor = rest
+        elif action == b"w" and not wrong_code(rest):
+            suffix = b"." + rest
         elif action == b"e":
             alerting.append(which)
         elif action == b"=":
             files.setdefault(rest, File(rest)).selections.append(which)
         elif action in (b".", b"/"):
-            directories.append(Directory(word, size_bytes, count, processor, which))
-        else:
+            directories.append(Directory(word, size_bytes, count, processor, suffix, which))
+        elif word not in (b"F", b"S"):  # these have marked the patterns
             ignored.append(word)
     return Script(
         stamp, list(selections.values()), directories, list(files.values()), alerting, ignored

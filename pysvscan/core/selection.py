@@ -4,7 +4,7 @@ No line becomes an object unless a pattern may match it, and the stamp, which al
 share, is worked into the patterns once. Pure. Source: daemontools 0.76 multilog.c.
 """
 
-from pysvscan.core import match
+from pysvscan.core import match, patterns
 
 SHOWN_BYTES = 1000  # patterns see this much of a line, stamp included
 
@@ -36,7 +36,7 @@ class Selection:
     def keeps(self, line: bytes) -> bool:
         """Decide one line, stamp included."""
         for word in reversed(self.words):
-            if match.compiled(word[1:]).fullmatch(line, 0, SHOWN_BYTES):
+            if patterns.expression(word).fullmatch(line, 0, SHOWN_BYTES):
                 return word[:1] == b"+"
         return True
 
@@ -78,6 +78,40 @@ class Selection:
             elif rest is not None:
                 # Only the empty line matches the empty pattern: each line's end is a candidate.
                 rules.append((plus, match.landmark(rest) or b"\n", match.compiled(rest)))
+        return base, rules
+
+
+class Mixed(Selection):
+    """A selection with patterns of fnmatch(3): they see the stamp where it stands, in the text."""
+
+    __slots__ = ()
+
+    def __init__(self, words: list[bytes], _letters: bytes) -> None:
+        """Prepare; what stamps are made of does not matter."""
+        super().__init__(words, b"")
+
+    def select(self, head: bytes, data: bytes, start: int, end: int, stamp: bytes) -> bytes:
+        """Build the text of the selected lines."""
+        text = stamped(b"", data, start, end, stamp)
+        spans = find(text, 0, len(text), *(self.ready or self.rules(b"")), SHOWN_BYTES)
+        return head + b"".join([text[at:stop] for at, stop in spans])
+
+    def last(self, data: bytes, start: int, end: int, stamp: bytes) -> int:
+        """Return where the last selected line begins, -1 if none is."""
+        text = stamped(b"", data, start, end, stamp)
+        begin = Selection.last(self, text, 0, len(text), b"")
+        return begin if begin < 0 else start + begin - len(stamp) * text.count(b"\n", 0, begin)
+
+    def rules(self, _stamp: bytes) -> "tuple[bool, list[Rule]]":
+        """Work out what the patterns ask of a line, stamp included."""
+        base = True
+        rules: list[Rule] = []
+        for word in self.words:
+            if word[1:] == match.STAR:
+                base, rules = word[:1] == b"+", []
+            else:
+                landmark = patterns.landmark(word) or b"\n"
+                rules.append((word[:1] == b"+", landmark, patterns.expression(word)))
         return base, rules
 
 

@@ -8,7 +8,15 @@ import functools
 import re
 from typing import NamedTuple
 
-from pysvscan.core import restartsettings, runsettings, script, stamp, stopsettings, words
+from pysvscan.core import (
+    restartsettings,
+    runsettings,
+    script,
+    stamp,
+    stopsettings,
+    suffix,
+    words,
+)
 from pysvscan.core.redactsettings import read_redact
 from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
@@ -197,6 +205,8 @@ def split_script(key: str, value: object) -> list[bytes]:
 def what_is_wrong(word: bytes, ignored: bool) -> str:
     """Say what is wrong with an action that multilog takes, or ignores; nothing if all is well."""
     action, rest = word[:1], word[1:]
+    if action == b"w":
+        return suffix.wrong_code(rest)
     if ignored:
         if action == b"t" or word in stamp.LETTERS:
             return f"{action.decode()} counts only as the first word"

@@ -57,6 +57,15 @@ FOUND: dict[str, tuple[list[bytes], str]] = {
         "word 2, -xyz: never matters: what it decides is so already, or is decided again by a "
         "later word",
     ),
+    "fnmatch never": (
+        [b"t", b"F", b"-[!@]*", b"./d"],
+        "word 3, '-[!@]*': can never match: the stamp is a part of the line; '* ' at the begin "
+        "passes it",
+    ),
+    "code": (
+        [b"w/", b"./d"],
+        "word 1, w/: ignored: w wants an ending for names: no slash, at most 200 bytes",
+    ),
     "base64": (
         [b"-*", b"+*ok*", b"./d"],
         "word 2, '+*ok*': matches about 1 of 100 lines of base64 by chance",
@@ -79,6 +88,7 @@ FINE: dict[str, list[bytes]] = {
     "readable": [b"d", b"-*", b"+* * fatal: *", b"./main"],
     "label": [b"t", b"-*", b"+@* tcp*", b"./main"],
     "processor": [b"!gzip", b"./main"],
+    "fnmatch": [b"t", b"F", b"-*", b"+@*[!\n]250*ok*", b"S", b"wlog", b"./main"],
     "two": [b"./all", b"-*", b"+*error*", b"./errors"],
 }
 

@@ -155,6 +155,14 @@ UNLIKE = [
     ),
     ((b"m", b"./main"), ["ignores m: lines have no stamp"]),
     ((b"T", b"./main"), ["ignores T: lines have no stamp"]),
+    (
+        (b"T", b"F", b"-*[0-9]", b"S", b"wlog", b"./main"),
+        [
+            "ignores T: lines have no stamp",
+            "ignores F: in patterns after it only * is special",
+            "ignores wlog: archives' names end with .s",
+        ],
+    ),
 ]
 
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pysvscan import lines
-from pysvscan.core import match, script, selection, tai
+from pysvscan.core import match, script, selection, tai, wildcards
 from pysvscan.core import stamp as stamps
 
 NOW_NS = 1_795_488_722_727_675_500
@@ -36,16 +36,17 @@ PATTERN = (
         ]
     )
     | st.sampled_from([b"* * *a*", b"2*-*:*.*a", b"*.*a*", b"1*.*b"])
+    | st.sampled_from([b"*[!a]", b"@*[ab]*", b"?", b"*??b", b"\\**", b"*[", b"*a*b", b"**"])
     | st.text("*ab", max_size=4).map(str.encode)
 )
 WORD = st.tuples(st.sampled_from([b"+", b"-"]), PATTERN).map(b"".join) | st.sampled_from(
-    [b"./d", b"./e", b"/f", b"e", b"=x", b"=y", b"t", b"s9", b"z"]
+    [b"./d", b"./e", b"/f", b"e", b"=x", b"=y", b"t", b"s9", b"z", b"F", b"F", b"S", b"wx"]
 )
 WORDS = st.lists(WORD, max_size=8) | st.builds(
     lambda first, words: [first, *words], st.sampled_from(sorted(FIRST)), st.lists(WORD, max_size=8)
 )
 LINE = (
-    st.text("ab*c ", max_size=6).map(str.encode)
+    st.text("ab*c[ ", max_size=6).map(str.encode)
     | st.sampled_from([b"a" * n for n in (973, 974, 975, 999, 1000, 1001, 1500)])
     | st.sampled_from([b"x" * 173 + b"b", b"x" * 174 + b"b", b"c" * 999 + b"ab", b"x" * 973 + b"b"])
 )
@@ -64,8 +65,11 @@ def line_by_line(words: list[bytes], data: bytes) -> Outcome:
     for line in lines if lines[-1] else lines[:-1]:
         whole = stamp + line
         seen, selected = whole[:1000], True
+        matches = match.matches
         for at, word in enumerate(words):
-            if word[:1] in (b"+", b"-") and match.matches(word[1:], seen):
+            if word in (b"F", b"S"):
+                matches = by_fnmatch if word == b"F" else match.matches
+            elif word[:1] in (b"+", b"-") and matches(word[1:], seen):
                 selected = word[:1] == b"+"
             elif selected and points[at]:
                 if word[:1] == b"e":
@@ -76,6 +80,11 @@ def line_by_line(words: list[bytes], data: bytes) -> Outcome:
                     texts[at] += whole + b"\n"
     directories = [at for at, word in enumerate(words) if word[:1] in (b".", b"/")]
     return [texts[at] for at in directories], shown[: len(files)], alerts
+
+
+def by_fnmatch(pattern: bytes, seen: bytes) -> bool:
+    """Match by the rule of fnmatch(3), which has tests of its own."""
+    return bool(wildcards.compiled(pattern).fullmatch(seen))
 
 
 def fed(kind: Kind, words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
@@ -125,6 +134,14 @@ def fed(kind: Kind, words: list[bytes], data: bytes, sizes: list[int]) -> Outcom
 @example(words=[b"-*a*", b"+*", b"./d"], data=b"a\nb\n", sizes=[9])
 @example(words=[b"-*", b"+*a*", b"-*b*", b"./d"], data=b"a\nab\nb\n", sizes=[9])
 @example(words=[b"-", b"./d"], data=b"\n\na\n\n", sizes=[100])
+@example(words=[b"F", b"-*a*b", b"S", b"+*a*b", b"./d"], data=b"ab\naab\nabb\n", sizes=[9])
+@example(words=[b"-*a*b", b"F", b"e", b"./d"], data=b"ab\nabb\nabb\n", sizes=[9])
+@example(words=[b"t", b"F", b"-*", b"+@* [!b]*", b"./d", b"=x"], data=b"a\nb\nc", sizes=[9])
+@example(
+    words=[b"t", b"F", b"-*", b"+*?a", b"./d", b"=x"],
+    data=b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n",
+    sizes=[5000],
+)
 @example(words=[b"-*a*", b"./d"], data=b"b\nb\na\na\nb\na\n", sizes=[100])
 @example(
     words=[b"t", b"-*", b"+*a", b"./d"],
@@ -214,7 +231,7 @@ def test_script_parse_gives_the_settings_before_a_directory(
         ([b"d/main", b"t"], b"", [b"d/main", b"t"]),
         ([b"./d", b"t", b"d", b"T", b"m"], b"", [b"t", b"d", b"T", b"m"]),
         ([b"t", b"t", b"", b"d/e", b"E"], STAMP, [b"t", b"", b"d/e", b"E"]),
-        ([b"F", b"S", b"w.gz"], b"", [b"F", b"S", b"w.gz"]),
+        ([b"F", b"S", b"Foo", b"w.gz", b"w", b"wu", b"wa/b"], b"", [b"Foo", b"w", b"wu", b"wa/b"]),
     ],
 )
 def test_script_parse_names_what_it_ignores(
@@ -223,6 +240,13 @@ def test_script_parse_names_what_it_ignores(
     """An action that multilog does not know is no error, but it is known to be one."""
     parsed = script.parse(words)
     assert (parsed.stamp(NOW_NS), list(parsed.ignored)) == (stamp, ignored)
+
+
+def test_script_parse_gives_the_suffix_before_a_directory() -> None:
+    """`w` is for the directories that follow; one that names nothing changes nothing."""
+    words = [b"./a", b"wlog", b"./b", b"w", b"w/", b"wtmp", b"./c", b"ws", b"./d"]
+    found = [it.suffix for it in script.parse(words).directories]
+    assert found == [b".s", b".log", b".log", b".s"]
 
 
 def test_script_local_time_is_the_zones() -> None:

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pysvscan import lines
-from pysvscan.core import match, selection
+from pysvscan.core import match, patterns, selection, wildcards
 from tests.core.test_script import NATIVE, Kind, both
 
 NO_NEWLINE = st.binary(max_size=4).map(lambda data: data.replace(b"\n", b"."))
@@ -20,7 +20,14 @@ LINE = st.text("ab*@ ", max_size=5).map(str.encode) | st.binary(max_size=4)
 LINES = st.lists(LINE, max_size=8).map(lambda lines: b"".join(line + b"\n" for line in lines))
 
 
-@both
+every = pytest.mark.parametrize(
+    "kind",
+    [selection.Selection, pytest.param(lines.Compiled, marks=NATIVE), selection.Mixed],
+    ids=["pure", "c", "mixed"],
+)
+
+
+@every
 @given(
     words=st.lists(WORD, max_size=5),
     stamp=STAMPS,
@@ -45,7 +52,7 @@ LINES = st.lists(LINE, max_size=8).map(lambda lines: b"".join(line + b"\n" for l
     words=[b"-*", b"+x*"], stamp=b"x" * 999, head=b"", before=b"", data=b"x\nax\n\n", after=b""
 )
 @example(words=[], stamp=b"@ ", head=b"", before=b"b", data=b"", after=b"")
-def test_selection_is_the_star_rule_line_by_line(
+def test_selection_is_the_rule_line_by_line(
     kind: Kind,
     words: list[bytes],
     stamp: bytes,
@@ -54,7 +61,9 @@ def test_selection_is_the_star_rule_line_by_line(
     data: bytes,
     after: bytes,
 ) -> None:
-    """Whatever lies around the lines: the text and the last line are the rule's."""
+    """Whatever lies around the lines: the text and the last line are each pattern's rule's."""
+    if kind is selection.Mixed:
+        words = [patterns.Fnmatch(word) if at % 2 else word for at, word in enumerate(words)]
     start = len(before) + 1 if before else 0
     whole = (before + b"\n" if before else b"") + data + after
     end = start + len(data)
@@ -74,7 +83,12 @@ def is_selected(words: list[bytes], seen: bytes) -> bool:
     """Decide one line as multilog does, pattern by pattern."""
     kept = True
     for word in words:
-        if match.matches(word[1:], seen):
+        by_fnmatch = isinstance(word, patterns.Fnmatch)
+        if (
+            wildcards.compiled(word[1:]).fullmatch(seen)
+            if by_fnmatch
+            else match.matches(word[1:], seen)
+        ):
             kept = word[:1] == b"+"
     return kept
 

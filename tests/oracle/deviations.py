@@ -209,6 +209,15 @@ DEVIATIONS = (
         "multilog(8)",
     ),
     Deviation(
+        name="multilog-encore-actions",
+        what="after F patterns are those of fnmatch(3), until S or the line's end; w names what "
+        "archives end with instead of s; C ignores all three, and daemontools-encore goes on with "
+        "F in the next line",
+        why="daemontools-encore's users rely on it; a script that selected its first line "
+        "otherwise than the others served nobody",
+        source="multilog.c main(): no default; daemontools-encore multilog.c",
+    ),
+    Deviation(
         name="multilog-size",
         what="s goes up to 104857600 (100 MB); C's ends at 16777215",
         why="one day of a busy host in one file",

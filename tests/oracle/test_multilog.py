@@ -251,6 +251,39 @@ def local(oracle: Oracle, text: bytes) -> bytes:
     return subprocess.run([program], input=text, stdout=subprocess.PIPE, env=env, check=True).stdout
 
 
+@pytest.mark.deviation("multilog-encore-actions")
+def test_multilog_has_actions_of_encore(oracle: Oracle, ram_path: Path) -> None:
+    """F changes patterns, w names archives, line by line; either multilog goes on in such a log."""
+    pair, data = oracle("multilog"), b"abb\na/b\nbab\n" * 3000
+    words = ["-*b", "F", "-[b]*", "s4096", "n3", "wlog", "!cat", "./d"]
+    by_c = runner.run(pair.c, words, [data], ram_path / "c")
+    ours = runner.run(pair.ours, words, [data], ram_path / "ours")
+    assert (by_c.err, ours.err) == (b"", b"")
+    assert set(by_c.texts["./d"].splitlines()) == {b"abb", b"bab"}
+    assert set(ours.texts["./d"].splitlines()) == {b"abb"}
+    for program, suffix in ((pair.c, ".s"), (pair.ours, ".log")):
+        runner.run(program, words, [data], ram_path / "ours")
+        found = runner.archives(ram_path / "ours" / "d")
+        assert [path.name[25:] for path in found] == [suffix, suffix]
+    directory = ram_path / "ours" / "d"
+    for file, mode in (("processed", 0o744), ("current", 0o644)):  # killed before the last rename
+        (directory / file).write_bytes(b"x\n")
+        (directory / file).chmod(mode)
+    runner.run(pair.ours, ["n9", "wlog", "./d"], [], ram_path / "ours")
+    assert [path.name[25:] for path in runner.archives(directory)][2:] == [".log", ".u"]
+
+
+@pytest.mark.parametrize("word", ["w", "wa/b", "wu", "wx.tmp", "w" + "x" * 201])
+def test_multilog_refuses_a_name_that_is_none(oracle: Oracle, tmp_path: Path, word: str) -> None:
+    """Before it reads: no archive could have that name, or would be taken for a torn one."""
+    process = runner.start(oracle("multilog").ours, [word, "./d"], tmp_path / "w")
+    with process.stdin or pytest.fail("no pipe"):
+        assert runner.wait(process) == 111
+    said = b"multilog: fatal: unable to take %b: w " % word.encode()
+    assert runner.stderr(tmp_path / "w").startswith(said)
+    assert list((tmp_path / "w").iterdir()) == []
+
+
 @pytest.mark.deviation("multilog-size")
 def test_multilog_size_goes_beyond_16_mb(oracle: Oracle, ram_path: Path) -> None:
     """Lines of 17 MB fit into one file, which C ends at its limit."""
