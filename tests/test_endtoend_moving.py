@@ -64,7 +64,9 @@ def scan(tmp_path: Path) -> Iterator[Path]:
 def c_svscan(scan: Path) -> Iterator[None]:
     """Run C's svscan; what it started lives on when it is stopped."""
     with scan.with_name("c.stderr").open("ab") as err:
-        process = subprocess.Popen([C / "svscan", scan], env=ENV, stderr=err)
+        process = subprocess.Popen(
+            [C / "svscan", scan], env=ENV, stderr=err, start_new_session=True
+        )
     try:
         yield
     finally:

@@ -82,7 +82,12 @@ def scan(program: str, where: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run an svscan, and end it by KILL: whoever started services ends them."""
     with (where.parent / f"{where.name}.stderr").open("ab") as stderr:
         process = subprocess.Popen(
-            [program], cwd=where, env=environment(), stdin=subprocess.DEVNULL, stderr=stderr
+            [program],
+            cwd=where,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
         )
     try:
         yield process

@@ -95,7 +95,9 @@ def debians(where: Path) -> Iterator[Path]:
 def ours(installed: Installed, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run ours; it ends by TERM, if it has not before, and then stops everything."""
     words = [installed.program("svscanboot"), str(directory)]
-    process = subprocess.Popen(words, env=environment(A="1"), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        words, env=environment(A="1"), stdin=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         yield process
     finally:
@@ -184,7 +186,7 @@ def test_svscanboot_stops_what_runs_at_any_moment(installed: Installed, tmp_path
         wait_until(lambda: running(directory) != bytes(4))
         boot.kill()
     words = [installed.program("svscanboot"), str(directory)]
-    second = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    second = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
     wait_until(lambda: children(second.pid))
     second.terminate()
     assert second.wait(60) == 111
