@@ -16,8 +16,10 @@ from pysvscan.core import service
 from pysvscan.core.stopsettings import Stop
 from pysvscan.finish import Finish
 from pysvscan.loop import Deadline
+from pysvscan.waiting import Known
 
 if TYPE_CHECKING:
+    from pysvscan.core.handover import Finish as Running
     from pysvscan.supervise import Supervise
 
 CLASSIC = Stop()
@@ -162,14 +164,19 @@ class Ending:
             self.finish = found
         return self.finish is not None
 
-    def restore(self, overdue_ns: int | None, code: int | None) -> None:
+    def restore(self, overdue_ns: int | None, code: int | None, found: "Running | None") -> None:
         """Go on after an exec."""
         self.code = code
         if overdue_ns is not None:
             self.end_at(overdue_ns)
+        if found:
+            self.finish = it = Finish(self.service, self.finished)
+            it.pid, it.pidfd, it.is_ours = found.pid, found.pidfd, found.pidfd < 0
+            it.due_ns = found.due_ns
+            it.started = Known(found.pid, found.is_exact, found.error, found.refusal)
 
     def resume(self) -> None:
-        """Wait for what was taken over."""
+        """Wait for what was taken over; a ./finish that we know nothing of has its record."""
         if self.finish is None and self.service.state in service.FINISHING_STATES:
             self.adopt()
         if self.finish:

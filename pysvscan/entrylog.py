@@ -42,6 +42,7 @@ class EntryLog:
         pid: of the logger while it has the log open; 0 means that it has not.
         is_leaving: the logger is to let go of the pipe, and that will be our end.
         is_over: nothing is left here.
+        wants_rotation: that was ordered, and not done yet; a logger that comes next is told.
     """
 
     def __init__(self, entry: "Entry", directory: int, label: bytes, settings: Log) -> None:
@@ -60,6 +61,7 @@ class EntryLog:
         self.is_over = False
         self.is_leaving = False
         self.is_draining = False  # the logger reads to the end of the pipe, whoever holds it
+        self.wants_rotation = False
         self.drains = 0  # how often we looked whether the pipe is empty at last
         self.is_unwritable = False
 
@@ -187,7 +189,8 @@ class EntryLog:
         if action in logcontrol.WANTS:
             self.want = logcontrol.WANTS[action]
         elif action is Action.ROTATE:
-            self.order(Kind.ROTATE)
+            self.wants_rotation = True
+            self.order_rest()
         elif action is Action.RELOAD:
             self.entry.logs.read_settings_again()
 
@@ -199,6 +202,17 @@ class EntryLog:
         """Tell the logger; one that is not there is told all when it is."""
         if self.process:
             self.process.order(kind, self)
+
+    def order_rest(self) -> None:
+        """Order what is not done yet of what was ordered; not before the logger has the log.
+
+        Sooner, a log that is to be left would be left before what another logger had of it is
+        taken.
+        """
+        if self.pid and self.wants_rotation:
+            self.order(Kind.ROTATE)
+        if self.pid and self.is_leaving and not self.is_draining:
+            self.order(Kind.LEAVE)
 
     # the logger
 
@@ -246,8 +260,13 @@ class EntryLog:
     def told(self, kind: Kind) -> None:
         """Serve what the logger says of us."""
         if kind is Kind.OPENED and self.process:
-            self.pid, self.since_ns = self.process.pid, time.time_ns()
+            is_first, self.pid = not self.pid, self.process.pid
+            self.since_ns = time.time_ns()
             self.announce()
+            if is_first:
+                self.order_rest()
+        elif kind is Kind.ROTATED:
+            self.wants_rotation = False
         elif kind is Kind.ENDED and self.is_leaving and not self.is_interrupted():
             self.over()
         elif kind is Kind.ENDED:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pysvscan import childfile
 from pysvscan.loop import Deadline
 from pysvscan.strerr import Fatal, name
+from pysvscan.waiting import Known, Waiting
 
 if TYPE_CHECKING:
     from pysvscan.supervise import Supervise
@@ -28,6 +29,8 @@ class Finish:
         pid: of the process.
         pidfd: of the process; the loop's where it is our child, else ours.
         is_ours: it is our child.
+        due_ns: when it has had its time; 0: that has not begun.
+        started: as it waited; None: not of our making.
     """
 
     def __init__(self, of: "Supervise", on_end: Callable[[], None]) -> None:
@@ -36,12 +39,13 @@ class Finish:
         self.pid = 0
         self.pidfd = -1
         self.is_ours = True
+        self.due_ns = 0
+        self.started: Waiting | Known | None = None
         self.timer: Deadline | None = None
 
     def start(self, words: tuple[bytes, ...]) -> bool:
         """Start it, recorded first; False: it cannot be, which is said."""
         of = self.service
-        what = name(of.label + b"/" + words[0].removeprefix(b"./"))
         try:
             with contextlib.ExitStack() as undo:
                 waiting = of.starter.fork.take(of.directory, of.run, words)
@@ -51,25 +55,36 @@ class Finish:
                     raise Fatal("killed before it ran")
                 undo.pop_all()
         except (OSError, Fatal) as exc:
-            of.report("warning", f"unable to start {what}", exc)
+            self.unable("", exc)
             return False
-        self.pid = waiting.pid
-
-        def died(_: int) -> None:
-            error = waiting.failure()
-            if error:
-                refusal = f": {waiting.refusal}" if waiting.refusal else ""
-                of.report("warning", f"unable to start {what}{refusal}", OSError(error, ""))
-            self.end()
-
-        self.pidfd = of.loop.child(self.pid, of.owner, died)
-        self.limit()
+        self.pid, self.started = waiting.pid, waiting
+        self.resume()
         return True
 
-    def limit(self) -> None:
-        """Give it its time."""
-        at_ns = time.monotonic_ns() + LIMIT_NS
-        self.timer = self.service.loop.at(at_ns, self.service.owner, self.overdue)
+    def unable(self, why: str, exc: Exception) -> None:
+        """Say that it cannot be started."""
+        words = self.service.ending.stop.finish or b""
+        what = name(self.service.label + b"/" + words.removeprefix(b"./"))
+        self.service.report("warning", f"unable to start {what}{why}", exc)
+
+    def died(self, _: int) -> None:
+        """Serve its death; it may never have run."""
+        started, self.started = self.started, None
+        error = started.failure() if started else 0
+        if started and error:
+            refusal = f": {started.refusal}" if started.refusal else ""
+            self.unable(refusal, OSError(error, ""))
+        self.end()
+
+    def resume(self) -> None:
+        """Wait for it, as long as its time is."""
+        of = self.service
+        if self.is_ours:
+            self.pidfd = of.loop.child(self.pid, of.owner, self.died)
+        else:
+            of.loop.read(self.pidfd, of.owner, self.end)
+        self.due_ns = self.due_ns or time.monotonic_ns() + LIMIT_NS
+        self.timer = of.loop.at(self.due_ns, of.owner, self.overdue)
 
     def overdue(self) -> None:
         """Kill it, and say so."""
@@ -90,7 +105,7 @@ class Finish:
     # one that was there before us
 
     def adopt(self) -> bool:
-        """Take over the one that is recorded, if it is alive.
+        """Take over the one that is recorded, if it is alive; its time begins anew.
 
         Raises:
             OSError: whether it lives cannot be found out.
@@ -98,12 +113,6 @@ class Finish:
         self.pid, self.pidfd = self.service.find(PATH)
         self.is_ours = False
         return self.pid != 0
-
-    def resume(self) -> None:
-        """Wait for the one taken over, whose time begins anew."""
-        if not self.is_ours:
-            self.service.loop.read(self.pidfd, self.service.owner, self.end)
-            self.limit()
 
     def close(self) -> None:
         """Wait for it no more."""

@@ -16,16 +16,18 @@ from pysvscan.core import handover, logcontrol, service
 from pysvscan.core.handover import BuiltIn, Given, Logger, Scan, Service
 from pysvscan.core.values import SettingsError
 from pysvscan.entry import Entry
-from pysvscan.entrylog import EntryLog
+from pysvscan.entrylog import DRAIN_NS, EntryLog
 from pysvscan.files import Files
+from pysvscan.finish import Finish
 from pysvscan.inherited import Inherited
 from pysvscan.loggers import LoggerProcess
 from pysvscan.supervise import Supervise
-from pysvscan.waiting import Known
+from pysvscan.waiting import Known, Waiting
 
 if TYPE_CHECKING:
     from pysvscan.svscan import Svscan
 
+NOTHING_KNOWN = Known(0, False, 0, "")
 WAITING = (service.State.WAIT, service.State.ONCE)
 
 
@@ -48,6 +50,7 @@ def collect(scan: "Svscan", signals: tuple[int, ...]) -> Scan:
         is_stopping=scan.is_stopping,
         stop_ns=scan.stopping.begun_ns,
         stop_code=scan.stopping.code,
+        is_stop_due=scan.stopping.is_due,
         last_number=scan.loggers.last_number,
         crashes=scan.reexec.crashes,
         crashed_ns=scan.reexec.crashed_ns,
@@ -97,7 +100,8 @@ def add_entry(entries: list[handover.Entry], entry: Entry) -> None:
 
 def pack_service(it: Supervise) -> Service:
     """Make a record of a service or classic logger."""
-    started = settle(it)
+    it.started = settle(it.pid, it.started)
+    known = known_of(it.started)
     is_waiting = it.state in WAITING and it.timer is not None
     return Service(
         label=it.label,
@@ -115,24 +119,35 @@ def pack_service(it: Supervise) -> Service:
         failures=it.failures,
         is_doubtful=it.is_doubtful,
         was_asked=it.was_asked,
-        is_exact=started.is_exact,
-        error=started.error,
-        refusal=started.refusal,
+        is_exact=known.is_exact,
+        error=known.error,
+        refusal=known.refusal,
         timer_ns=it.timer.at_ns if is_waiting and it.timer else None,
         overdue_ns=it.ending.overdue.at_ns if it.ending.overdue else None,
         code=it.ending.code,
+        finish=pack_finish(it.ending.finish) if it.ending.finish else None,
     )
 
 
-def settle(it: Supervise) -> Known:
-    """Ask what came of an exec: the memory that says so is gone after ours."""
-    started = it.started
-    if started is None or not started.is_settled():
-        return Known(it.pid, False, 0, "")
-    if not isinstance(started, Known):
-        error = started.failure()
-        started = it.started = Known(it.pid, started.is_exact, error, started.refusal)
-    return started
+def pack_finish(it: Finish) -> handover.Finish:
+    """Make a record of a ./finish that runs."""
+    it.started = settle(it.pid, it.started)
+    known = known_of(it.started)
+    pidfd = -1 if it.is_ours else it.pidfd
+    return handover.Finish(it.pid, pidfd, it.due_ns, known.is_exact, known.error, known.refusal)
+
+
+def settle(pid: int, started: Waiting | Known | None) -> Waiting | Known | None:
+    """Ask what came of an exec, if that is known: the memory that says so is gone after ours."""
+    if started is None or isinstance(started, Known) or not started.is_settled():
+        return started
+    error = started.failure()
+    return Known(pid, started.is_exact, error, started.refusal)
+
+
+def known_of(started: Waiting | Known | None) -> Known:
+    """Give what is known of an exec."""
+    return started if isinstance(started, Known) else NOTHING_KNOWN
 
 
 def pack_built_in(it: EntryLog) -> BuiltIn:
@@ -148,6 +163,7 @@ def pack_built_in(it: EntryLog) -> BuiltIn:
         since_ns=it.since_ns,
         is_leaving=it.is_leaving,
         is_draining=it.is_draining,
+        wants_rotation=it.wants_rotation,
     )
 
 
@@ -204,7 +220,6 @@ def restore_entry(entry: Entry, it: handover.Entry) -> None:
         entry.main.on_start = entry.prepare_start
         entry.main.restart = entry.logs.current.settings.restart
         entry.main.ending.follow(entry.logs.current.settings.stop)
-        entry.main.ending.restore(it.main.overdue_ns, it.main.code)
         entry.main.stdout = entry.pipe
         entry.main.stderr = entry.pipe if entry.logs.wants_stderr() else -1
     if it.log:
@@ -241,6 +256,7 @@ def restore_service(entry: Entry, it: Service, directory: int) -> Supervise:
     made.since_ns, made.last_start_ns = it.since_ns, it.last_start_ns
     made.failures, made.is_doubtful, made.was_asked = it.failures, it.is_doubtful, it.was_asked
     made.started = Known(it.pid, it.is_exact, it.error, it.refusal) if it.pid else None
+    made.ending.restore(it.overdue_ns, it.code, it.finish)
     made.resume(it.timer_ns)
     return made
 
@@ -257,12 +273,13 @@ def restore_built_in(entry: Entry, it: BuiltIn) -> EntryLog | None:
     made.state = logcontrol.State[it.state]
     made.want, made.since_ns = it.want, it.since_ns
     made.is_leaving, made.is_draining = it.is_leaving, it.is_draining
+    made.wants_rotation = it.wants_rotation
     entry.scan.loop.read(made.files.control, entry, made.obey)
     made.number = it.number  # the one that the places know
     made.process = entry.scan.loggers.find(made.where(wanted))
     made.process.add(made)
-    if made.is_draining:
-        entry.later(0, made.hurry)  # which may be its end: not before it is the entry's
+    if made.is_leaving and entry.scan.stopping.begun_ns:
+        entry.later(DRAIN_NS, made.hurry)  # not before ours has a line that the old one left
     return made
 
 

@@ -221,6 +221,7 @@ class LogPipe:
         if not self.outlets.is_blocking():
             self.wants_rotation = False
             self.outlets.rotate()
+            self.logger.tell(Kind.ROTATED, self.number)
             self.go_on()
 
     def written_out(self) -> None:

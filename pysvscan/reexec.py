@@ -151,8 +151,10 @@ class Reexec:
         self.scan.loop.serve_signals(state.signals)
         if state.is_stopping:
             self.scan.stopping.resume()
-        else:
-            self.scan.loop.at(time.monotonic_ns(), self.scan, self.scan.look_at_all)
+            return
+        self.scan.loop.at(time.monotonic_ns(), self.scan, self.scan.look_at_all)
+        if state.is_stop_due:
+            self.scan.stopping.begin_soon()
 
     # after an exception
 
@@ -205,7 +207,9 @@ class Reexec:
 def is_settled(entry: Entry) -> bool:
     """Say whether it is known of everything that was started here what came of the exec."""
     parts = [part for part in entry.parts() if isinstance(part, Supervise)]
-    return all(not part.started or part.started.is_settled() for part in parts)
+    started = [part.started for part in parts]
+    started += [part.ending.finish.started for part in parts if part.ending.finish]
+    return all(not it or it.is_settled() for it in started)
 
 
 def write(state: bytes) -> int:

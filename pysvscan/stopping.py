@@ -42,6 +42,7 @@ class Stopping:
         budget_ns: how long it may take; None: as long as it takes.
         begun_ns: when it began, on the monotonic clock; 0: it did not.
         code: svscan's exit code.
+        is_due: a critical service has ended, and that is why it begins.
         busy, running: entries that may not be idle yet, and that may still have a service.
         strays: what PID 1 has to end besides; None: it is for us to leave alone.
     """
@@ -51,6 +52,7 @@ class Stopping:
         self.budget_ns = CONTAINER_NS if is_pid1() else None
         self.begun_ns = 0
         self.code = 0
+        self.is_due = False
         self.busy: list[Entry] = []
         self.running: list[Entry] = []
         self.strays = Strays(scan, self.leave_if_idle) if is_pid1() else None
@@ -69,6 +71,11 @@ class Stopping:
             return
         self.code = ending.code or 0
         self.scan.log.say("svscan", "info", f"{strerr.name(label)} has ended for good: stopping")
+        self.begin_soon()
+
+    def begin_soon(self) -> None:
+        """Begin, but not in the middle of what a service is at."""
+        self.is_due = True
         self.scan.loop.at(time.monotonic_ns(), self.scan, self.scan.stop)
 
     def begin_waiting(self) -> None:
@@ -89,6 +96,8 @@ class Stopping:
                 self.scan.boundary(entry, functools.partial(self.end_main, entry))
             elif not main:
                 self.scan.boundary(entry, functools.partial(self.end_log, entry))
+                if isinstance(entry.log, Supervise) and entry.pipe < 0:
+                    entry.later(LOGGER_NS, functools.partial(self.terminate, entry))
         self.leave_if_idle()
 
     def limit(self, budget_ns: int) -> None:

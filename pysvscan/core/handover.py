@@ -2,7 +2,8 @@
 
 Text (JSON), so that it can be looked at. It carries the number of its form: an image that knows
 another one, or finds a field that it does not know, takes nothing, and the old one goes on. A
-field that is missing has its default, if it has one: a newer image may know more.
+field that is missing has its default, if it has one: a newer image may know more, and so a field
+that has one needs no other number.
 
 Descriptors are numbers that stay what they are through an exec; -1 is none. Moments are of the
 monotonic clock, which an exec does not touch, `since_ns` of the wall clock.
@@ -21,6 +22,23 @@ class HandoverError(ValueError):
     """The bytes are no state that this version can take; the text says why."""
 
 
+class Finish(NamedTuple):
+    """A ./finish that runs.
+
+    Attributes:
+        pidfd: of a process that was taken over; a child's is opened anew.
+        due_ns: when it is killed.
+        is_exact, error, refusal: why it could not be executed, as for a service.
+    """
+
+    pid: int
+    pidfd: int
+    due_ns: int
+    is_exact: bool = False
+    error: int = 0
+    refusal: str = ""
+
+
 class Service(NamedTuple):
     """A Supervise.
 
@@ -34,6 +52,7 @@ class Service(NamedTuple):
         timer_ns: when it may start; None: it does not wait for that.
         overdue_ns: when it is killed, if it was asked to end; None: it is not.
         code: of its last end; None: it runs, or has not run.
+        finish: what runs after that end.
     """
 
     label: bytes
@@ -57,6 +76,7 @@ class Service(NamedTuple):
     timer_ns: int | None = None
     overdue_ns: int | None = None
     code: int | None = None
+    finish: Finish | None = None
 
 
 class BuiltIn(NamedTuple):
@@ -64,6 +84,7 @@ class BuiltIn(NamedTuple):
 
     Attributes:
         state: of core.logcontrol, by name.
+        wants_rotation: that was ordered, and is not known to be done.
     """
 
     label: bytes
@@ -76,6 +97,7 @@ class BuiltIn(NamedTuple):
     since_ns: int
     is_leaving: bool
     is_draining: bool
+    wants_rotation: bool = False
 
 
 class Logger(NamedTuple):
@@ -141,6 +163,7 @@ class Scan(NamedTuple):
         words: the command line, the command's name first.
         signals: that came and were not served.
         is_stopping: an ordered stop is under way, since `stop_ns`, and svscan will exit stop_code.
+        is_stop_due: it is to begin.
         last_number: of a log.
         crashes: how often in a row it was an exception that led to this, the last at `crashed_ns`.
         crash: that exception.
@@ -157,6 +180,7 @@ class Scan(NamedTuple):
     is_stopping: bool = False
     stop_ns: int = 0
     stop_code: int = 0
+    is_stop_due: bool = False
     last_number: int = 0
     crashes: int = 0
     crashed_ns: int = 0
@@ -197,7 +221,7 @@ def descriptors(scan: Scan) -> list[int]:
             if part:
                 found += (part.lock, part.control, part.ok)
             if isinstance(part, Service):
-                found.append(part.pidfd)
+                found += (part.pidfd, part.finish.pidfd if part.finish else -1)
     return [fd for fd in found if fd >= 0]
 
 

@@ -8,13 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysvscan.core import handover
-from pysvscan.core.handover import BuiltIn, Entry, Given, HandoverError, Scan, Service
+from pysvscan.core.handover import BuiltIn, Entry, Finish, Given, HandoverError, Scan, Service
 
 numbers = st.integers(-1, 2**63)
 names = st.binary(max_size=20)
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=10)
+finishes = st.builds(Finish, pid=numbers, pidfd=numbers, refusal=texts)
 services = st.builds(
-    Service, label=names, state=texts, want=names, refusal=texts, timer_ns=st.none() | numbers
+    Service,
+    label=names,
+    state=texts,
+    want=names,
+    refusal=texts,
+    timer_ns=st.none() | numbers,
+    finish=st.none() | finishes,
 )
 built_ins = st.builds(BuiltIn, label=names, state=texts, want=names)
 entries = st.builds(
@@ -46,7 +53,7 @@ scans = st.builds(
 PART = dict.fromkeys(("pid", "since_ns", "last_start_ns", "failures"), 0)
 SERVICE = Service(
     label=b"a", lock=3, control=4, ok=5, state="UP", pidfd=6, want=b"u", paused=False,
-    is_to_group=False, is_doubtful=False, **PART,
+    is_to_group=False, is_doubtful=False, finish=Finish(1, 15, 0), **PART,
 )  # fmt: skip
 BUILT_IN = BuiltIn(b"a/log", 7, 8, 9, 1, "READING", b"u", 0, False, False)
 ENTRY = Entry(
@@ -116,4 +123,4 @@ def test_unpack_gives_missing_fields_their_defaults() -> None:
 
 def test_descriptors_are_all_that_there_are() -> None:
     """Each descriptor of the state is listed; -1 is none."""
-    assert sorted(handover.descriptors(SCAN)) == list(range(3, 15))
+    assert sorted(handover.descriptors(SCAN)) == list(range(3, 16))
