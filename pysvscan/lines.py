@@ -15,6 +15,12 @@ class Compiled(selection.Selection):
 
     __slots__ = ()
 
+    def __init__(self, words: list[bytes], _letters: bytes) -> None:
+        """Prepare nothing: what is here needs no expressions, and so not the time to make them."""
+        self.words = tuple(words)
+        self.ready = (True, []) if words[-1:] in ([], [b"+*"]) else None
+        self.decide = None
+
     def keeps(self, line: bytes) -> bool:
         """Decide one line, stamp included."""
         line = line[: selection.SHOWN_BYTES] + b"\n"

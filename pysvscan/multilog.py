@@ -122,6 +122,7 @@ class Multilog:
 
     def log(self) -> None:
         """Read and write until the end of input or TERM."""
+        take = self.take_text if self.script.only else self.take
         while not self.term_ns:
             if self.is_alarmed:
                 self.rotate()
@@ -129,9 +130,25 @@ class Multilog:
             if data is None and self.may_read():
                 data = self.input.read(READ_BYTES)
             if data:
-                self.put(self.script.feed(self.pipe, data, time.time_ns()))
+                take(data)
             elif data is not None:
                 return
+
+    def take(self, data: bytes) -> None:
+        """Run the script over a read, and write what it makes of it."""
+        self.put(self.script.feed(self.pipe, data, time.time_ns()))
+
+    def take_text(self, data: bytes) -> None:
+        """Do the same where all logs get the same, and nothing else gets anything."""
+        text = self.script.feed_only(self.pipe, data, time.time_ns())
+        if text:
+            self.write(text)
+
+    def write(self, text: bytes | memoryview) -> None:
+        """Write a text to each log."""
+        written = [log.put(text) for log in self.logs]
+        if not all(written):
+            self.settle()
 
     def pass_on(self) -> None:
         """Do the same where every byte passes, without a copy."""
@@ -143,9 +160,8 @@ class Multilog:
                 count = self.input.fill()
             if count:
                 text = whole.passing(self.script, self.pipe, self.input.buffer, count)
-                written = [log.put(text) for log in self.logs] if text else []
-                if not all(written):
-                    self.settle()
+                if text:
+                    self.write(text)
             elif count is not None:
                 return
 
@@ -172,7 +188,7 @@ class Multilog:
                 if data == b"":
                     return
                 if data:
-                    self.put(self.script.feed(self.pipe, data, time.time_ns()))
+                    self.take(data)
 
     def finish(self) -> None:
         """Write the last line, and leave the directories clean."""

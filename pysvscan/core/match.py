@@ -11,6 +11,9 @@ import functools
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable
+
+    Match = Callable[[bytes, int, int], re.Match[bytes] | None]  # line, its start and end
 
 STAR = b"*"
 # Where two runs of a pattern are equally long, the one with the rarer first byte is looked for.
@@ -50,11 +53,33 @@ def compiled(pattern: bytes) -> "re.Pattern[bytes]":
     """
     import re  # a sixth of multilog's start; where _lines.c is, nobody needs it
 
+    return re.compile(translate(pattern), re.DOTALL)
+
+
+def first(rules: "list[tuple[bool, re.Pattern[bytes]]]") -> "Match":
+    """Try several in turn, until one matches.
+
+    Args:
+        rules: plus or minus, and what `compiled` gave.
+
+    Returns:
+        A `fullmatch`. Its match has a `lastindex` if the first that matched is a minus.
+    """
+    import re
+
+    sources = [it.pattern + (b"" if plus else b"()") for plus, it in rules]
+    return re.compile(b"|".join(sources), re.DOTALL).fullmatch
+
+
+def translate(pattern: bytes) -> bytes:
+    """Translate to the source of a regular expression."""
+    import re
+
     out = [re.escape(pattern[i : i + 1]) for i in range(len(pattern))]
     for i, byte in enumerate(pattern):
         if byte == STAR[0]:
             out[i] = star_before(*out[i + 1 : i + 2])
-    return re.compile(b"".join(out), re.DOTALL)
+    return b"".join(out)
 
 
 def star_before(byte: bytes = b"") -> bytes:

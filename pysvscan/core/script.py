@@ -11,6 +11,7 @@ from pysvscan.core.selection import SHOWN_BYTES, Mixed, Selection, stamped
 from pysvscan.core.suffix import FINISHED, wrong_code
 
 ALERT_BYTES = 200
+NEWLINE = 10
 DEFAULT_SIZE, MIN_SIZE, MAX_SIZE = 99999, 4096, 100 * 2**20  # C: 16777215
 DEFAULT_COUNT, MIN_COUNT = 10, 2
 
@@ -94,6 +95,7 @@ class Script:
         alerting: of each `e`, which selection.
         ignored: the words that ask for nothing; the C multilog ignores them silently.
         writing: the selections of directories, and how they select.
+        only: how the only selection selects, if its directories are all that there is to serve.
     """
 
     __slots__ = (
@@ -101,6 +103,7 @@ class Script:
         "directories",
         "files",
         "ignored",
+        "only",
         "selections",
         "stamp",
         "writing",
@@ -123,6 +126,9 @@ class Script:
         self.ignored = tuple(ignored)
         writing = {it.selection for it in directories}
         self.writing = [(which, selections[which].select) for which in sorted(writing)]
+        is_only = len(selections) == 1 and writing == {0}
+        is_plain = is_only and not files and not alerting
+        self.only = selections[0].select if is_plain else None
 
     def feed(self, pipe: Pipe, data: bytes, now_ns: int) -> Output:
         """Run the script over what was read.
@@ -150,6 +156,12 @@ class Script:
         if end < len(data):
             self.hold(pipe, stamp + data[end:], out)
         return out
+
+    def feed_only(self, pipe: Pipe, data: bytes, now_ns: int) -> bytes:
+        """Give the text that `feed` gives a script with an `only`; complete lines sooner."""
+        if not self.only or pipe.line or pipe.kept is not None or data[-1] != NEWLINE:
+            return self.feed(pipe, data, now_ns).texts[0]
+        return self.only(b"", data, 0, len(data), self.stamp(now_ns))
 
     def finish(self, pipe: Pipe) -> Output:
         """Give the unfinished line its newline; to be called when no more will be read."""

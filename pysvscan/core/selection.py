@@ -24,14 +24,18 @@ class Selection:
         words: the patterns, each after its `+` or `-`, in the script's order; where none matches,
             the line is selected.
         ready: base and rules if no stamp can change them, else None.
+        decide: those rules at once, for one line; None: there are none, or they are not ready.
     """
 
-    __slots__ = ("ready", "words")
+    __slots__ = ("decide", "ready", "words")
 
     def __init__(self, words: list[bytes], letters: bytes) -> None:
         """Prepare for stamps made of these letters; none for no stamp."""
         self.words = tuple(words)
         self.ready = self.rules(b"") if all(is_steady(it[1:], letters) for it in words) else None
+        self.decide: match.Match | None = None
+        if self.ready and self.ready[1]:
+            self.decide = match.first([(plus, it) for plus, _, it in reversed(self.ready[1])])
 
     def keeps(self, line: bytes) -> bool:
         """Decide one line, stamp included."""
@@ -53,6 +57,10 @@ class Selection:
         base, rules = self.ready or self.rules(stamp)
         if base and not rules:
             return stamped(head, data, start, end, stamp)
+        if self.decide and data.find(b"\n", start) == end - 1:  # one line: it has to be looked at
+            found = self.decide(data, start, min(end - 1, start + SHOWN_BYTES - len(stamp)))
+            is_kept = found.lastindex is None if found else base
+            return b"".join((head, stamp, data[start:end])) if is_kept else head
         spans = find(data, start, end, base, rules, SHOWN_BYTES - len(stamp))
         text = b"".join([data[at:stop] for at, stop in spans])
         return stamped(head, text, 0, len(text), stamp)

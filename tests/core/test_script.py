@@ -88,15 +88,22 @@ def by_fnmatch(pattern: bytes, seen: bytes) -> bool:
 
 
 def fed(kind: Kind, words: list[bytes], data: bytes, sizes: list[int]) -> Outcome:
-    """Run a script over data in parts of these sizes, again and again."""
+    """Run a script over data in parts of these sizes, again and again; both ways, if it has two."""
     parsed = script.parse(words, kind)
-    pipe = script.Pipe()
+    pipe, only = script.Pipe(), script.Pipe()
     parts, at = [], 0
     while at < len(data):
         for size in sizes:
             parts.append(data[at : at + size])
             at += size
-    outs = [parsed.feed(pipe, part, NOW_NS) for part in parts if part] + [parsed.finish(pipe)]
+    parts = [part for part in parts if part]
+    outs = [parsed.feed(pipe, part, NOW_NS) for part in parts]
+    if parsed.only:
+        assert [parsed.feed_only(only, part, NOW_NS) for part in parts] == [
+            out.texts[0] for out in outs
+        ]
+        assert (only.line, only.kept) == (pipe.line, pipe.kept)
+    outs.append(parsed.finish(pipe))
     texts = [b"".join(out.texts[it.selection] for out in outs) for it in parsed.directories]
     shown: list[bytes | None] = [None for _ in parsed.files]
     for out in outs:
@@ -148,6 +155,10 @@ def fed(kind: Kind, words: list[bytes], data: bytes, sizes: list[int]) -> Outcom
     data=b"b" * 973 + b"a\n" + b"b" * 974 + b"a\n",
     sizes=[5000],
 )
+@example(words=[b"t", b"-*", b"+*x", b"./d"], data=b"b" * 973 + b"x\n", sizes=[5000])
+@example(words=[b"t", b"-*", b"+*x", b"./d"], data=b"b" * 974 + b"x\n", sizes=[5000])
+@example(words=[b"-*", b"+*a*", b"-*b*", b"./d", b"/e"], data=b"a\nb\nab\n", sizes=[2, 2, 3])
+@example(words=[b"-*c*", b"+*b*", b"./d"], data=b"a\nc\nbc\ncb\n", sizes=[2, 2, 3, 3])
 def test_script_feed_is_the_same_line_by_line(
     kind: Kind, words: list[bytes], data: bytes, sizes: list[int]
 ) -> None:

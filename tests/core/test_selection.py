@@ -44,6 +44,7 @@ every = pytest.mark.parametrize(
     data=b"a\nab\nb\n",
     after=b"a",
 )
+@example(words=[b"-*x*"], stamp=b"", head=b"h", before=b"", data=b"x\n", after=b"")
 @example(words=[b"-*", b"+a"], stamp=b"", head=b"", before=b"", data=b"a\nb\na\n", after=b"")
 @example(words=[], stamp=b"@ ", head=b"", before=b"\n\na", data=b"a\n", after=b"b")
 @example(words=[b"-"], stamp=b"", head=b"", before=b"", data=b"\n\na\n\n", after=b"")
