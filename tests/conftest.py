@@ -1,4 +1,4 @@
-"""For all tests: Hypothesis' profiles, and the package as pip installs it."""
+"""For all tests: Hypothesis' profiles, a host of services, and the package as pip installs it."""
 
 import contextlib
 import os
@@ -21,6 +21,10 @@ from tests.compared import (  # noqa: F401 - pytest finds them here
 
 ROOT = Path(__file__).resolve().parent.parent
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tests.hosted import Host
+
 settings.register_profile(
     "default",
     derandomize=True,
@@ -39,6 +43,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what is marked `root` for others."""
     if item.get_closest_marker("root") and os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest) -> "Iterator[Host]":
+    """Give a host; by which road it starts its services a test may say by a parameter."""
+    from tests.hosted import hosting  # which the tests of the core do without
+
+    with hosting(None, getattr(request, "param", "best")) as made:
+        yield made
 
 
 class Installed:

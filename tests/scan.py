@@ -255,3 +255,11 @@ def untouched(scan: Scan, *names: str) -> Iterator[None]:
 def mode(path: Path) -> int:
     """Give the mode bits of a file."""
     return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextlib.contextmanager
+def hurrying(path: Path) -> Iterator[Scan]:
+    """Run svscan in a hurry with three services; two of them, the good ones, stay as they are."""
+    names = ("one", "good", "fine")
+    with scanning(path, *names, program=hurried()) as found, untouched(found, "good", "fine"):
+        yield found

@@ -16,7 +16,7 @@ import pytest
 from pysvscan import groups
 from pysvscan.supervise import COMMANDS
 from tests import scan
-from tests.hosted import Host, hosting
+from tests.hosted import Host
 from tests.oracle import recorder
 from tests.oracle.supervised import pending, state, unread
 
@@ -33,13 +33,6 @@ BATCHES = [
     ("+" * COMMANDS + "w", ["winch"], ["winch"]),  # more than one read
     ("+ud", ["c", "t"], ["c", "t"]),
 ]
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Give a host."""
-    with hosting() as made:
-        yield made
 
 
 def events(path: Path) -> list[str]:

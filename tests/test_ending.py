@@ -6,7 +6,6 @@ Not tested: a kernel without cgroup.kill (before 5.14).
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from pysvscan.core.service import State
 from pysvscan.core.stopsettings import Stop
 from pysvscan.supervise import Supervise
 from tests import scan
-from tests.hosted import Host, hosting
+from tests.hosted import Host
 from tests.scan import is_alive, pid
 from tests.wait import wait_until
 
@@ -25,13 +24,6 @@ pytestmark = pytest.mark.slow
 TICK_NS = 100_000_000
 LOOP = "touch up; while :; do sleep 0.02; done"
 STRAYS = "sleep 1000 & echo $! > below; setsid sleep 1000 & echo $! > session; wait"
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Have a host."""
-    with hosting() as made:
-        yield made
 
 
 def begin(host: Host, path: Path, stop: Stop) -> Supervise:

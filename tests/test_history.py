@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,7 @@ from pysvscan.core.history import BYTES, History
 from pysvscan.detail import Detail
 from pysvscan.historyfile import HistoryFile
 from tests import scan
-from tests.hosted import Host, age, hosting
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Give a host."""
-    with hosting() as made:
-        yield made
+from tests.hosted import Host, age
 
 
 def written(path: Path) -> History:

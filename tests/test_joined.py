@@ -13,18 +13,11 @@ import pytest
 from pysvscan import joined
 from pysvscan.core.service import State
 from pysvscan.strerr import Fatal
-from tests.hosted import Host, hosting
+from tests.hosted import Host
 from tests.scan import command, is_supervised, pid, scanning, service, wait_up
 from tests.wait import wait_until
 
 C_DIRECTORY = "/usr/bin"
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Give a host."""
-    with hosting() as made:
-        yield made
 
 
 @pytest.fixture

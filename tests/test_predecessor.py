@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,19 +15,12 @@ from pysvscan.core.identity import Identity
 from pysvscan.core.service import State
 from pysvscan.supervise import Supervise
 from tests import logs, scan
-from tests.hosted import Host, hosting
+from tests.hosted import Host
 from tests.scan import Scan, command, is_alive, is_supervised, pid, scanning, service, wait_up
 from tests.wait import wait_until
 
 C_SUPERVISE = "/usr/bin/supervise"
 RUN = "echo $$ >>starts\nexec sleep 1000"
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Give a host."""
-    with hosting() as made:
-        yield made
 
 
 @pytest.fixture

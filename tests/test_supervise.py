@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,19 +27,12 @@ from pysvscan.strerr import Fatal
 from pysvscan.supervise import COMMANDS, Supervise
 from pysvscan.waiting import Piped, Waiting
 from tests import scan
-from tests.hosted import Host, age, hosting
+from tests.hosted import Host, age
 from tests.scan import command, executable, is_alive, is_supervised
 
 NOBODY = 65534
 RUN = "echo $$ >>starts\nexec sleep 1000"
 ROADS = ["direct", "shell", "fork"]
-
-
-@pytest.fixture
-def host(request: pytest.FixtureRequest) -> Iterator[Host]:
-    """Give a host, by the road that a test names."""
-    with hosting(None, getattr(request, "param", "best")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -40,12 +40,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Scan]:
     """Run svscan with three services; the two good ones keep their processes."""
-    path = tmp_path / "service"
-    names = ("one", "good", "fine")
-    with (
-        scanning(path, *names, program=scan.hurried()) as found,
-        untouched(found, "good", "fine"),
-    ):
+    with scan.hurrying(tmp_path / "service") as found:
         yield found
 
 
