@@ -6,13 +6,14 @@ have it: whatever raises in between, nothing is lost.
 
 import time
 
-from pysvscan.core.redact import Redactor
+from pysvscan import redaction
 from pysvscan.core.script import Output, Pipe, Script
 from pysvscan.places import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysvscan.copyout import Source
+    from pysvscan.core.redact import Redactor
     from pysvscan.counting import Counting
     from pysvscan.outlets import Outlets
     from pysvscan.stderr import Stderr
@@ -60,7 +61,7 @@ class Feeding:
         """Take these out from now on; conversations that go on are remembered if it is the same."""
         if what != self.redacts:
             self.redacts = what
-            self.redactor = Redactor(what, time.monotonic_ns()) if what else None
+            self.redactor = redaction.begin(what, time.monotonic_ns()) if what else None
 
     def is_unfinished(self) -> bool:
         """Say whether the last byte read was not a newline."""
