@@ -140,8 +140,13 @@ def test_account_is_taken_before_anything_is_read(nobody_path: Path, nobody: str
     for name in ("good", "bad"):
         (path / name / "log/main").mkdir(mode=0o700)
         shutil.chown(path / name / "log/main", nobody)
-    with scanning(path) as scan:
+    secret = nobody_path / "secret"
+    with secret.open("x") as roots, scanning(path, pass_fds=[roots.fileno()]) as scan:
         number = logs.logger(path / "good")
+        for it in (scan.process.pid, number, pid(path / "good")):
+            open_files = [os.readlink(fd) for fd in Path(f"/proc/{it}/fd").iterdir()]
+            assert (str(secret) in open_files) == (it == scan.process.pid)
+        assert [field(number, it) for it in ("CapPrm", "CapEff", "CapAmb")] == [["0" * 16]] * 3
         ours = {name: field(number, name) for name in ("Uid", "Gid", "Groups")}
         assert ours == setuidgid(nobody)
         scan.wait_said("logger: fatal: unknown account no-such-account")
