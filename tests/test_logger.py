@@ -82,7 +82,7 @@ def test_log_is_what_multilog_writes(
     scan: Scan, installed: Installed, tmp_path: Path, pure: str
 ) -> None:
     """Any bytes: the files are those that C's multilog makes of the same bytes and script."""
-    script = "s4096 n99 -rej* ./main +* ./all"
+    script = "s4096 n99 -rej* ./main F wlog +* ./all"  # C ignores two of these words
     (tmp_path / "odd").write_bytes(ODD)
     logs.service(scan.path / "a", f"cat {tmp_path}/odd; exec sleep 1000", script)
     moved = {"PYTHONEXECUTABLE": "/nowhere/python"}  # no interpreter of ours follows it
@@ -100,6 +100,7 @@ def test_log_is_what_multilog_writes(
         assert sizes[0] == sizes[1]
         assert ours.stat().st_mode == theirs.stat().st_mode
         assert (ours / "current").stat().st_mode == (theirs / "current").stat().st_mode
+    assert {it.name[25:] for it in (scan.path / "a/log/all").glob("@*")} == {".log"}
     assert not (scan.path / "a/log/classic").exists()
     assert scan.lines() == []
 
