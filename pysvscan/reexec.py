@@ -1,8 +1,9 @@
 """svscan executes itself anew: the pid stays, children stay children, descriptors and state go on.
 
 First the new version is tried, by a process of its own, while we serve on; only what says `ok` is
-executed. All signals are blocked from before the exec until the handlers of the new image stand:
-one that comes meanwhile waits in the kernel. What was read off the wakeup pipe goes with the state.
+executed, as it was when it was tried: see reentry.py. All signals are blocked from before the exec
+until the handlers of the new image stand: one that comes meanwhile waits in the kernel. What was
+read off the wakeup pipe goes with the state.
 
 Also the way out of an exception that no boundary caught (DESIGN 4, "A new version"): the state
 names what was in hand then, and the new image sets that aside.
@@ -27,7 +28,7 @@ from pysvscan.loop import Callback
 from pysvscan.reserve import Reserve
 from pysvscan.stderr import last_frame
 from pysvscan.supervise import Supervise
-from pysvscan.trial import Trial
+from pysvscan.trial import Material, Trial
 
 if TYPE_CHECKING:
     from pysvscan.svscan import Svscan
@@ -42,6 +43,7 @@ class Reexec:
 
     Attributes:
         trial: a new version is being tried.
+        material: what is then executed.
         crashes: how often in a row an exception led here, the last time at `crashed_ns`.
     """
 
@@ -49,6 +51,7 @@ class Reexec:
         self.scan = scan
         self.reserve = Reserve()
         self.trial: Trial | None = None
+        self.material: Material | None = None
         self.crashes = scan.state.crashes if scan.state else 0
         self.crashed_ns = scan.state.crashed_ns if scan.state else 0
 
@@ -61,6 +64,8 @@ class Reexec:
         self.reserve.free()
         try:
             self.trial = self.try_it(self.tried)
+        except strerr.Fatal as exc:
+            self.refuse(str(exc), exc.__cause__)
         except OSError as exc:
             self.refuse(None, exc)
 
@@ -68,13 +73,30 @@ class Reexec:
         """Start a trial with our state as it is now.
 
         Raises:
-            OSError: it cannot be started.
+            Fatal, OSError: it cannot be started.
         """
         state = write(pack(handover.collect(self.scan, ())))
         try:
-            return Trial(self.scan.loop, self.scan.inherited, state, then)
+            material = self.prepare()
+            return Trial(self.scan.loop, self.scan.inherited, state, material, then)
         finally:
             os.close(state)
+
+    def prepare(self) -> Material:
+        """Have what is to be tried.
+
+        Raises:
+            Fatal, OSError: there is none.
+        """
+        self.drop()
+        self.material = Material()
+        return self.material
+
+    def drop(self) -> None:
+        """Let go of what was tried."""
+        if self.material:
+            self.material.close()
+            self.material = None
 
     def tried(self, why_not: str | None) -> None:
         """Go on with what came of the trial."""
@@ -84,8 +106,9 @@ class Reexec:
         else:
             self.refuse(why_not, None)
 
-    def refuse(self, why: str | None, cause: OSError | None) -> None:
+    def refuse(self, why: str | None, cause: BaseException | None) -> None:
         """Say in a line why the old version goes on."""
+        self.drop()
         self.reserve.take()
         end = f": {why}" if why else ""
         self.scan.log.say("svscan", "warning", f"unable to re-execute, going on{end}", cause)
@@ -109,7 +132,8 @@ class Reexec:
         signals = loop.come_signals()
         try:
             self.scan.starter.close()
-            self.become(change(handover.collect(self.scan, tuple(signals))))
+            if self.material:
+                self.become(change(handover.collect(self.scan, tuple(signals))), self.material)
         except OSError as exc:
             self.refuse(None, exc)
         finally:
@@ -117,7 +141,7 @@ class Reexec:
             self.scan.starter.prepare()
             loop.serve_signals(signals)
 
-    def become(self, scan: Scan) -> None:
+    def become(self, scan: Scan, material: Material) -> None:
         """Execute.
 
         Raises:
@@ -128,14 +152,12 @@ class Reexec:
         with contextlib.ExitStack() as undo:
             state = write(pack(scan))
             undo.callback(os.close, state)
-            for fd in (*kept, state):
-                undo.callback(os.set_inheritable, fd, False)
-                os.set_inheritable(fd, True)
-            words = (*trial.PROGRAM, "take", str(state), *map(os.fsdecode, scan.words))
+            undo.enter_context(material.inheritable(*kept, state))
+            words = (*material.words("take", state), *map(os.fsdecode, scan.words))
             env = self.scan.inherited.isolated()
             with contextlib.suppress(OSError, ValueError):  # lowered by somebody, by prlimit:
                 self.scan.inherited.raise_descriptors()  # the new image could import nothing
-            os.execve(sys.executable, (sys.executable, *words), env)
+            os.execve(sys.executable, words, env)
 
     # in the new image
 
@@ -191,10 +213,10 @@ class Reexec:
         try:
             state = write(pack(handover.collect(self.scan, ())))
             try:
-                return trial.ask(self.scan.inherited, state)
+                return trial.ask(self.scan.inherited, state, self.prepare())
             finally:
                 os.close(state)
-        except OSError as exc:
+        except (strerr.Fatal, OSError) as exc:
             return strerr.reason(exc)
 
     def pause(self, delay_ns: int) -> None:

@@ -1,13 +1,12 @@
-"""python -I -m pysvscan.successor try|take FD [WORD…]: the next image of a svscan.
+"""The next image of a svscan, which reentry.py has imported.
 
-`try` says whether this version can take the state that FD holds, and touches nothing. `take` goes
-on with it: all signals are blocked until the handlers stand. The words after it are for those who
-list processes.
+`attempt` says whether this version can take the state that FD holds, and touches nothing. `take`
+goes on with it: all signals are blocked until the handlers stand.
 """
 
 import os
 import signal
-import sys
+from collections.abc import Callable
 
 import pysvscan.log
 import pysvscan.svscan  # noqa: F401 (all that svscan will import: what is missing is found now)
@@ -22,12 +21,13 @@ def read(fd: int) -> Scan:
     return unpack(os.pread(fd, os.fstat(fd).st_size, 0))
 
 
-def check(state: Scan) -> None:
+def check(fd: int) -> int:
     """Find out what could only be told by another, too late.
 
     Raises:
         HandoverError: this version cannot go on with that.
     """
+    state = read(fd)
     accelerators.load("_start")
     for entry in state.entries:
         try:
@@ -35,10 +35,21 @@ def check(state: Scan) -> None:
         except SettingsError as exc:
             where = strerr.name(entry.label + b"/" + servicetoml.NAME)
             raise HandoverError(f"{where}: {exc}") from None
+    return 0
+
+
+def attempt(fd: int) -> int:
+    """Say whether this version can take the state."""
+    return said(check, fd)
 
 
 def take(fd: int) -> int:
     """Be that svscan from now on."""
+    return said(go_on, fd)
+
+
+def go_on(fd: int) -> int:
+    """Take the state, and run."""
     state = read(fd)
     os.close(fd)
     for held in descriptors(state):
@@ -48,18 +59,10 @@ def take(fd: int) -> int:
     return svscan.run(handover.inherit(state), state)
 
 
-def main(what: str, fd: int) -> int:
-    """Try, or take."""
+def said(do: Callable[[int], int], fd: int) -> int:
+    """Do it, and say what cannot be."""
     try:
-        if what == "take":
-            return take(fd)
-        check(read(fd))
+        return do(fd)
     except (HandoverError, strerr.Fatal) as exc:
         strerr.write(strerr.line("svscan", "fatal", str(exc), exc.__cause__))
         return 111
-    strerr.write(b"ok\n", 1)
-    return 0
-
-
-if __name__ == "__main__":
-    os._exit(main(sys.argv[1], int(sys.argv[2])))

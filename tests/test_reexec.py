@@ -150,6 +150,10 @@ def hide(file: Path) -> Callable[[], None]:
     return lambda: hidden.rename(file) and None
 
 
+LACKING = (
+    "svscan: warning: unable to go on, trying again in 1 s: "
+    "ModuleNotFoundError: No module named 'pysvscan'"
+)
 REFUSED = "svscan: warning: unable to re-execute, going on"
 BROKEN: dict[str, tuple[Callable[[Installed], Callable[[], None]], str]] = {
     "syntax error": (
@@ -170,7 +174,7 @@ BROKEN: dict[str, tuple[Callable[[Installed], Callable[[], None]], str]] = {
     ),
     "no package": (
         lambda it: hide(it.library / "pysvscan"),
-        "No module named 'pysvscan'",
+        "/pysvscan/reentry.py: file does not exist",
     ),
     "death": (
         lambda it: edit(
@@ -206,6 +210,48 @@ def test_reexec_into_a_broken_version_is_refused(own: Installed, path: Path) -> 
                 assert pipes(scan) & image
         with untouched(scan, *names):
             reexecute(scan)
+    broken_after_the_trial(own, path)
+
+
+BREAKING = """
+import os, sys
+from pysvscan import reexec
+library, order = sys.argv.pop(), sys.argv.pop()
+whole = reexec.Reexec.become
+
+def become(self, scan, material):
+    os.rename(library, library + ".hidden")
+    if order == "ruin":
+        os.ftruncate(material.code, 0)
+    whole(self, scan, material)
+
+reexec.Reexec.become = become
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
+
+
+def broken_after_the_trial(own: Installed, path: Path) -> None:
+    """What was tried is executed, also where its files are gone; else all waits for the files."""
+    program = (str(own.python), "-I", "-c", BREAKING)
+    library = own.library / "pysvscan"
+    for order in ("keep", "ruin"):
+        with scanning(path, program=program, words=(order, str(library))) as scan:
+            scan.barriers = 10 * len(list(path.glob("barrier*")))
+            names = ("plain", "logged", "logged/log", "built-in")
+            logger = scan.pids(*names, "built-in/log")[-1]
+            with untouched(scan, *names):
+                if order == "keep":
+                    reexecute(scan)
+                    scan.barrier()
+                else:
+                    scan.process.send_signal(signal.SIGUSR2)
+                    wait_until(lambda: LACKING in scan.lines())
+                    command(path / "plain", b"o")
+                library.with_name("pysvscan.hidden").rename(library)
+                wait_until(scan.listens)
+                wait_up(path / "built-in/log", but=logger)
+                scan.barrier()
 
 
 def test_reexec_with_a_full_descriptor_table(tmp_path: Path) -> None:

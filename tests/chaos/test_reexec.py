@@ -138,7 +138,7 @@ def test_term_at_random_in_a_reexecution_is_obeyed(tmp_path: Path) -> None:
                 pause(draw, 1)
             else:  # the new image is there, and no more
                 words = Path(f"/proc/{scan.process.pid}/cmdline")
-                wait_until(lambda: b"successor" in words.read_bytes())  # noqa: B023
+                wait_until(lambda: b"\0take\0" in words.read_bytes())  # noqa: B023
                 pause(draw, 0.02)
             assert scan.stop() == 0, f"SEED={SEED}, {number}: {scan.lines()}"
             found = Found(path / "built-in/log/main")
@@ -173,7 +173,7 @@ def test_process_1_reexecutes_itself(tmp_path: Path) -> None:
         for _ in range(3):
             subprocess.run([tmp_path / "ask", path], check=True)
             command(path / "one", b"p")
-            wait_until(lambda: b"successor" in words_below(scan))
+            wait_until(lambda: b"\0take\0" in words_below(scan))
             scan.barrier()
         assert pid(path / "one") == before
         command(path / "one", b"ct")
