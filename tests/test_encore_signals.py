@@ -16,9 +16,10 @@ import pytest
 from pysvscan import groups
 from pysvscan.supervise import COMMANDS
 from tests import scan
+from tests.fifos import unread
 from tests.hosted import Host
 from tests.oracle import recorder
-from tests.oracle.supervised import pending, state, unread
+from tests.oracle.supervised import pending, state
 
 RECORD = shlex.join([sys.executable, "-ISu", recorder.__file__])
 BESIDE = f"(cd child && exec {RECORD}) &\n"  # a process of the same group, with its own events

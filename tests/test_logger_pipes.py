@@ -1,19 +1,17 @@
 """What comes through one pipe of a logger process costs no other: long lines, errors, accounts."""
 
-import array
 import contextlib
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
 from tests import logs
-from tests.scan import Scan, executable, pid, scanning
+from tests.fifos import unread_at
+from tests.scan import executable, pid, scanning
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.slow]
@@ -121,15 +119,6 @@ def test_chunk_that_raises(tmp_path: Path) -> None:
     assert said[0].startswith(words)
 
 
-def unread(scan: Scan, name: str) -> int:
-    """Say how many bytes wait in a service's pipe."""
-    fd = os.open(scan.path / name / "supervise/pipe", os.O_RDONLY | os.O_NONBLOCK)
-    found = array.array("i", [0])
-    fcntl.ioctl(fd, termios.FIONREAD, found)
-    os.close(fd)
-    return found[0]
-
-
 @pytest.mark.root
 def test_account_is_taken_before_anything_is_read(nobody_path: Path, nobody: str) -> None:
     """As by setuidgid; for an unknown one nothing is read, and nobody else notices."""
@@ -150,7 +139,7 @@ def test_account_is_taken_before_anything_is_read(nobody_path: Path, nobody: str
         ours = {name: field(number, name) for name in ("Uid", "Gid", "Groups")}
         assert ours == setuidgid(nobody)
         scan.wait_said("logger: fatal: unknown account no-such-account")
-        wait_until(lambda: unread(scan, "bad") == 8)
+        wait_until(lambda: unread_at(scan.path / "bad/supervise/pipe") == 8)
         assert pid(path / "bad/log") == 0
         logs.replace(path / "bad/service.toml", logs.settings("./main", user=nobody))
         wait_until(lambda: logs.text(path / "bad/log/main") == b"one\ntwo\n")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pysvscan.core import history
-from pysvscan.unread import unread
 from tests.conftest import Installed, install
+from tests.fifos import unread_at
 from tests.scan import (
     Scan,
     command,
@@ -61,11 +61,7 @@ def said(where: Path) -> bytes:
 
 def is_read(where: Path) -> bool:
     """Say whether nothing is left in a service's pipe."""
-    fd = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        return unread(fd) == 0
-    finally:
-        os.close(fd)
+    return unread_at(where / "supervise/pipe") == 0
 
 
 @pytest.fixture

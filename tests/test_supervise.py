@@ -9,8 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import termios
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +25,7 @@ from pysvscan.strerr import Fatal
 from pysvscan.supervise import COMMANDS, Supervise
 from pysvscan.waiting import Piped, Waiting
 from tests import scan
+from tests.fifos import unread
 from tests.hosted import Host, age
 from tests.scan import command, executable, is_alive, is_supervised
 
@@ -482,8 +481,7 @@ def test_supervise_serves_a_flood_of_commands_by_and_by(host: Host, path: Path) 
     up(host, service, path)
     command(path, b"pc" * 2000)
     host.loop.turn()
-    unread = fcntl.ioctl(service.files.control, termios.FIONREAD, bytes(4))
-    assert 4000 - int.from_bytes(unread, sys.byteorder) == COMMANDS
+    assert 4000 - unread(service.files.control) == COMMANDS
 
 
 # supervise/

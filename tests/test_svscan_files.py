@@ -10,8 +10,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
-import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import pytest
 
 from tests import scan
 from tests.conftest import Installed
+from tests.fifos import unread_at
 from tests.scan import (
     SLEEP,
     Scan,
@@ -236,15 +235,6 @@ def test_lock_of_another_is_said_once(running: Scan, tmp_path: Path) -> None:
     wait_up(new)
 
 
-def unread(fifo: Path) -> int:
-    """Count the bytes that nobody has read yet."""
-    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
-    finally:
-        os.close(fd)
-
-
 def test_control_full_of_random_bytes_harms_nobody(running: Scan) -> None:
     """Any bytes, as many as the FIFO takes: svscan lives, and the service obeys after them."""
     draw = random.Random(0)  # noqa: S311
@@ -252,7 +242,7 @@ def test_control_full_of_random_bytes_harms_nobody(running: Scan) -> None:
     for _ in range(20):
         with contextlib.suppress(OSError):  # x: nobody listens for the moment
             command(where, draw.randbytes(4096))
-        wait_until(lambda: unread(where / "supervise/control") == 0)
+        wait_until(lambda: unread_at(where / "supervise/control") == 0)
         running.look()
     wait_until(lambda: is_supervised(where))
     command(where, b"dx")

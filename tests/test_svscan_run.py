@@ -3,14 +3,13 @@
 Not tested: that a service which exits at once is named: C says nothing of it either.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pysvscan import stopping
 from tests import scan
+from tests.fifos import unread_at
 from tests.scan import Scan, executable, pid, scanning, service, untouched, wait_up
 from tests.wait import wait_until
 
@@ -152,20 +151,11 @@ def test_run_that_floods_its_pipe_waits(tmp_path: Path) -> None:
     where = service(tmp_path / "service/flood", flood, "exit 111")
     with scanning(tmp_path / "service", "good") as running, untouched(running, "good"):
         wait_until(lambda: (where / "supervise/pipe").exists())
-        wait_until(lambda: unread(where) > 60_000)
+        wait_until(lambda: unread_at(where / "supervise/pipe") > 60_000)
         running.look()
         executable(where / "log/run", scan.LOGGER)
         wait_until(lambda: b"line 19999\n" in archived(where))
         assert archived(where) == b"".join(b"line %d\n" % i for i in range(20000))
-
-
-def unread(where: Path) -> int:
-    """Count the bytes in a service's pipe."""
-    fd = os.open(where, os.O_RDONLY)
-    try:
-        return stopping.unread(fd)
-    finally:
-        os.close(fd)
 
 
 def archived(where: Path) -> bytes:

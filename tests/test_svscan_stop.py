@@ -13,6 +13,7 @@ import pytest
 from pysvscan import stopping
 from tests import scan
 from tests.conftest import Installed
+from tests.fifos import unread_at
 from tests.scan import (
     LOGGER,
     SLEEP,
@@ -102,7 +103,7 @@ def test_stop_reads_what_a_dead_logger_left(
     tmp, settings = account
     where = service(tmp / "service/talker", f"echo hello; {SLEEP}", "exit 1")
     running = ending.start(tmp / "service", **settings)
-    wait_until(lambda: unread(where) > 0)
+    wait_until(lambda: unread_at(where / "supervise/pipe"))
     wait_until(lambda: pid(where / "log") == 0 and status(where / "log"))
     new = service(tmp / "new", LOGGER)
     if "user" in settings:
@@ -142,18 +143,9 @@ def test_stop_continues_a_paused_logger(ending: Ending, tmp_path: Path) -> None:
     command(where / "log", b"p")
     wait_until(lambda: (status(where / "log") or status(where)).paused)  # type: ignore[union-attr]
     (where / "go").write_text("hello\n")
-    wait_until(lambda: unread(where) > 0)
+    wait_until(lambda: unread_at(where / "supervise/pipe"))
     assert running.stop() == 0
     assert read(where / "log/main/current") == "hello\n"
-
-
-def unread(where: Path) -> int:
-    """Count the bytes in a service's pipe."""
-    fd = os.open(where, os.O_RDONLY)
-    try:
-        return stopping.unread(fd)
-    finally:
-        os.close(fd)
 
 
 def test_stop_waits_for_a_service_and_says_so(

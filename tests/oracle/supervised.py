@@ -5,18 +5,17 @@ means nothing: when that is gone from the FIFO, the byte before it has had its w
 what the process makes of a signal; and of that `look` waits for the end.
 """
 
-import fcntl
 import os
 import shlex
 import subprocess
 import sys
-import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from pysvscan.core import status
 from pysvscan.core.tai import SECOND_NS
+from tests.fifos import unread
 from tests.oracle import recorder
 from tests.oracle.runner import environment
 from tests.wait import wait_until
@@ -156,11 +155,6 @@ class Supervised:
         pid = self.pid()
         if pid and state(pid):
             os.kill(pid, 9)
-
-
-def unread(fifo: int) -> int:
-    """Count the bytes in a FIFO."""
-    return int.from_bytes(fcntl.ioctl(fifo, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def state(pid: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pysvscan import multilog
+from tests.fifos import unread
 from tests.oracle import multilog_runner as runner
 from tests.oracle.runner import Pair, count, environment
 from tests.wait import wait_until
@@ -97,17 +98,6 @@ class Running:
         self.process.wait()
         os.close(self.reading)
         os.close(self.writing)
-
-
-def unread(fd: int) -> int:
-    """Say how much is in a pipe."""
-    import array
-    import fcntl
-    import termios
-
-    size = array.array("i", [0])
-    fcntl.ioctl(fd, termios.FIONREAD, size)
-    return size[0]
 
 
 Start = Callable[..., Running]

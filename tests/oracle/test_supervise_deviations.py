@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fifos import unread
 from tests.oracle.runner import Pair, environment, run
-from tests.oracle.supervised import Supervised, make_service, state, supervise, unread
+from tests.oracle.supervised import Supervised, make_service, state, supervise
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]

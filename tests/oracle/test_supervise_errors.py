@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fifos import unread
 from tests.oracle.runner import Pair, count, environment
-from tests.oracle.supervised import Supervised, unread
+from tests.oracle.supervised import Supervised
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
