@@ -154,27 +154,37 @@ class Entry:
         except OSError as exc:
             self.scan.put_back(self, exc)
             return
-        main = self.open(self.directory, self.label)
-        if main:
-            self.main = main
-            main.on_start = self.prepare_start
-            self.join_log()
-            main.begin()
+        self.main = self.open(self.directory, self.label)
+        if self.main and self.can_join_log(self.main):
+            self.main.on_start = self.prepare_start
+            self.main.begin()
 
     def prepare_start(self) -> None:
         """Have the service's log and settings as they are now.
 
         Raises:
-            Fatal: service.toml is wrong, and never was right.
+            Fatal: there is no pipe to its log; or service.toml is wrong, and never was right.
         """
         self.join_log()
         if self.main:
             self.main.run = self.logs.current.run()
 
+    def can_join_log(self, main: Supervise) -> bool:
+        """Give the service a pipe if there is a log; let go of it where that cannot be."""
+        try:
+            self.join_log()
+        except strerr.Fatal as exc:
+            self.report("fatal", str(exc), exc.__cause__)
+            self.main = None
+            main.close()
+            self.scan.look_soon()
+        return self.main is not None
+
     def join_log(self) -> None:
         """Give the service a pipe if there is a log: looked for at each start, not only once.
 
-        Where none can be made the service starts without, and the next start tries again.
+        Raises:
+            Fatal: there is none, and what the service says would be lost.
         """
         if not self.main:
             return
@@ -182,10 +192,7 @@ class Entry:
         self.main.restart = self.logs.current.settings.restart
         self.main.ending.follow(self.logs.current.settings.stop)
         if self.pipe < 0 and self.logs.wants_pipe():
-            try:
-                self.pipe = self.main.open_pipe()
-            except strerr.Fatal as exc:
-                self.report("fatal", str(exc), exc.__cause__)
+            self.pipe = self.main.open_pipe()
             self.look_in(0)
         self.main.stdout = self.pipe
         self.main.stderr = self.pipe if self.logs.wants_stderr() else -1

@@ -317,10 +317,19 @@ class Svscan:
             OSError: a new one gets none.
         """
         with contextlib.ExitStack() as held:
-            if self.dup(held, self.limit // 2) == self.limit // 2:
-                return  # the lowest are given first: half of them are free
+            if self.has_half(held):
+                return
             for _ in range(RESERVE):
                 self.dup(held, 0)
+
+    def has_half(self, held: contextlib.ExitStack) -> bool:
+        """Say whether half of all descriptors are free: the lowest are given first."""
+        try:
+            return self.dup(held, self.limit // 2) == self.limit // 2
+        except OSError as exc:
+            if exc.errno == errno.EINVAL:  # somebody has lowered our limit below that
+                return False
+            raise
 
     def dup(self, held: contextlib.ExitStack, lowest: int) -> int:
         """Take one more descriptor, for the time being."""
@@ -331,15 +340,19 @@ class Svscan:
     def cannot_take(self, name: bytes, exc: OSError) -> None:
         """Say why an entry cannot be taken in; where we lack something, once for all of them."""
         self.dangling.add(name)
+        self.look_soon()
         if exc.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
             self.say_seldom("svscan", "warning", "unable to start more services", exc)
         else:
             self.say_seldom("svscan", "warning", f"unable to start {strerr.name(name)}", exc)
 
     def put_back(self, entry: Entry, exc: OSError) -> None:
-        """Give up an entry that we lack something for; what it holds may be enough for another."""
+        """Give up an entry that we lack something for; what it holds may be enough for another.
+
+        One that had a pipe keeps it: who else holds it, a process set aside, may die.
+        """
         self.cannot_take(entry.label, exc)
-        if entry.is_idle():
+        if entry.is_idle() and entry.pipe < 0:
             for name in entry.names:
                 del self.names[name]
             self.drop(entry)

@@ -5,13 +5,16 @@ only while the place is armed. RuntimeError stands for the error nobody thought 
 """
 
 import json
+import os
+import resource
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import scan
+from tests import logs, scan
 from tests.scan import (
     Scan,
     command,
@@ -228,3 +231,30 @@ def test_exception_while_stopping_holds_nobody(tmp_path: Path, place: str) -> No
         found.start()
         wait_until(lambda: is_one(path / place))
         assert (pid(path / place) == number) == (place == "before-Supervise-feed")
+
+
+def test_lines_wait_while_a_service_is_set_aside_and_descriptors_are_short(tmp_path: Path) -> None:
+    """Svscan keeps the pipe of an entry that it cannot take up again: its process may die."""
+    path, armed, place = tmp_path / "service", tmp_path / "armed", "before-Supervise-feed"
+    armed.mkdir()
+    where = logs.service(path / place, f"echo $$; {scan.SLEEP}")
+    program = (*scan.OURS[:2], "-c", DRIVER)
+    with scanning(path, program=program, words=(place, str(armed))) as found:
+        first = wait_up(where)
+        wait_until(lambda: b"%d\n" % first in logs.text(where / "log/main"))
+        command(where / "log", b"p")
+        command(where, b"k")
+        number = wait_up(where, but=first)
+        scan.wait_started(where)  # its line is in the pipe now
+        arm(found, where)
+        limit = resource.prlimit(found.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(found.process.pid, resource.RLIMIT_NOFILE, (3, limit[1]))
+        command(where, b"p")
+        end = "unable to start more services: process cannot open more files"
+        found.wait_said(f"svscan: warning: {end}")
+        os.kill(number, signal.SIGKILL)
+        (armed / place).unlink()
+        resource.prlimit(found.process.pid, resource.RLIMIT_NOFILE, limit)
+        wait_until(lambda: is_supervised(where / "log"))
+        command(where / "log", b"c")
+        wait_until(lambda: b"%d\n" % number in logs.text(where / "log/main"))

@@ -316,16 +316,15 @@ def test_log_that_vanishes_is_made_anew(running: Scan, tmp_path: Path) -> None:
 
 
 def test_log_pipe_that_cannot_be_made_is_said(running: Scan, tmp_path: Path) -> None:
-    """A file where the pipe should be: the service runs without, and joins when that is gone."""
+    """A file where the pipe should be: the service, whose lines would be lost, waits meanwhile."""
     outside = service(tmp_path / "outside", f"echo hello; {SLEEP}", LOGGER)
     (outside / "supervise").mkdir()
     (outside / "supervise/pipe").touch()
     (running.path / "logged").symlink_to(outside)
-    wait_up(outside)
     line = "supervise: fatal: unable to read logged/supervise/pipe: not a FIFO"
-    assert running.lines() == [line]
+    running.wait_said(line)
+    assert not is_supervised(outside)
     (outside / "supervise/pipe").unlink()
-    command(outside, b"k")
     wait_until(lambda: read(outside / "log/main/current") == "hello\n")
     assert running.lines() == [line]
 

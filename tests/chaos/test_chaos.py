@@ -60,7 +60,8 @@ def ends(path: Path) -> int:
     found = 0
     for number in range(ENDING):
         file = path / f"s{number}/supervise/history"
-        found += history.unpack(file.read_bytes()).count if file.exists() else 0
+        data = file.read_bytes() if file.exists() else b""  # it is made, then written
+        found += history.unpack(data).count if data else 0
     return found
 
 
