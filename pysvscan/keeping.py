@@ -4,7 +4,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-POLICIES = ("block", "drop-archives", "drop-lines")
 SUFFIXES = {"gzip": b".gz", "zstd": b".zst"}
 
 

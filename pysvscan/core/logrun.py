@@ -6,7 +6,7 @@ it is refused, and said.
 
 import re
 
-from pysvscan.core import settings, stamp, words
+from pysvscan.core import settings, stamp, tomltext, words
 from pysvscan.core.script import scan_number
 from pysvscan.core.settings import Log
 from pysvscan.core.values import SettingsError, printable
@@ -138,20 +138,12 @@ def table_of(log: Log) -> bytes:
     script = [word.decode() for word in log.words]
     line = words.join(list(log.words)).decode()
     if len(line) <= LONG and line.isprintable():
-        lines = ["[log]", f"script = {quote(line)}"]
+        lines = ["[log]", f"script = {tomltext.quote(line)}"]
     else:  # one action a line
-        lines = ["[log]", "script = [", *[f"    {quote(word)}," for word in script], "]"]
+        lines = ["[log]", "script = [", *[f"    {tomltext.quote(word)}," for word in script], "]"]
     if log.user is not None:
-        lines.append(f"user = {quote(log.user)}")
+        lines.append(f"user = {tomltext.quote(log.user)}")
     return "\n".join([*lines, ""]).encode()
-
-
-def quote(value: str) -> str:
-    """Write a TOML string."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return (
-        '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'
-    )
 
 
 def added(toml: bytes, log: Log) -> bytes:

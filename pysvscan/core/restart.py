@@ -4,9 +4,10 @@ Classic: 1 s after its last start. With [restart] that second doubles while the 
 and after `tries` young deaths it is given up.
 """
 
+from pysvscan.core import tai
 from pysvscan.core.restartsettings import Restart
 
-SECOND_NS = 1_000_000_000
+SECOND_NS = tai.SECOND_NS
 GAP_NS = SECOND_NS  # daemontools' rule: no start sooner than 1 s after the previous one
 RETRY_NS = 5 * SECOND_NS  # C's interval: so soon is seen that what kept a service down is gone
 LONGEST_NS = 60 * SECOND_NS  # C sleeps 60 s where fork fails; it is the end of our growing delays

@@ -6,7 +6,8 @@ Each key has its reader, as in settings.py. What follows from the values: restar
 import functools
 from typing import NamedTuple
 
-from pysvscan.core.values import SECOND_NS, read_keys, read_number, read_seconds
+from pysvscan.core.tai import SECOND_NS
+from pysvscan.core.values import read_keys, read_number, read_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

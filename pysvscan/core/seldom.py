@@ -1,6 +1,7 @@
 """What is said again and again is said once, then at growing intervals. Pure."""
 
-SECOND_NS = 1_000_000_000
+from pysvscan.core.tai import SECOND_NS
+
 FIRST_NS = 60 * SECOND_NS  # the same line again: after a minute, then two, four … an hour
 LONGEST_NS = 3600 * SECOND_NS
 ABSENT_NS = 30 * SECOND_NS  # trouble not met for so long was over, and is news when it is back

@@ -44,9 +44,7 @@ class Action(Enum):
     WANT_ONCE = "want once"
     PAUSED = "paused"  # for the status only: STOP and CONT are actions of their own
     UNPAUSED = "unpaused"
-    SCHEDULE = (
-        "schedule"  # TIMER comes when the service may start: now, or 1 s after the last start
-    )
+    SCHEDULE = "schedule"  # TIMER comes when it may start: now, or 1 s after the last start
     RETRY = "retry"  # TIMER comes after a growing delay: the start itself failed
     UNSCHEDULE = "unschedule"
     AFRESH = "afresh"  # what it went through is no reason to wait: somebody wants it now

@@ -7,6 +7,7 @@ value, and gives the attribute's value or raises SettingsError.
 import re
 
 from pysvscan.core import words
+from pysvscan.core.tai import SECOND_NS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     Keys = dict[str, tuple[str, Callable[[str, object], object]]]
 
-SECOND_NS = 1_000_000_000
 DAY = range(1, 86401)  # seconds
 ACCOUNT = re.compile(r"[^\x00-\x20:/\x7f]+")
 SHOWN = 60  # characters of a value in a message
