@@ -280,3 +280,10 @@ def test_script_file_named_twice_shows_the_last_line_of_both() -> None:
     """A later word for the same file writes over what an earlier one wrote, line by line."""
     parsed = script.parse([b"=f", b"-*x*", b"=f"])
     assert parsed.feed(script.Pipe(), b"a\nx\n", NOW_NS).shown == [script.record(b"x")]
+
+
+def test_script_file_stays_where_nothing_is_selected() -> None:
+    """Whether lines come whole or in parts, the file shows the last one that was."""
+    parsed, pipe = script.parse([b"-*x*", b"=f"]), script.Pipe()
+    for data in (b"x\nax\n", b"x", b"y\n"):
+        assert parsed.feed(pipe, data, NOW_NS).shown == [None]

@@ -96,6 +96,12 @@ def test_wildcards_take_nul_and_carriage_return_for_bytes() -> None:
     assert ours(b"*a?b*", b"\0a\0b\r")
 
 
+def test_wildcards_take_a_bracket_without_end_for_itself() -> None:
+    """So POSIX has it; the C library lets a pattern that ends within a range match nothing."""
+    for pattern in (b"[", b"[a", b"[!", b"[a-", b"[]"):
+        assert ours(pattern, pattern)
+
+
 def test_wildcards_do_not_back_up() -> None:
     """A pattern that fails at a line's end fails soon; one that backed up would take for ever."""
     assert not ours(b"*a" * 200 + b"b*c", b"a" * 1000)
