@@ -43,6 +43,18 @@ CALLS = {
     "svscan": ["missing"],
     "pysvscan": ["svok", "."],
 }
+LARGE = {"multilog", "pysvscan", "supervise", "svinstance", "svscan", "svscanboot", "svscanctl"}
+HEAVY = {
+    "asyncio",
+    "argparse",
+    "collections",
+    "json",
+    "psutil",
+    "re",
+    "structlog",
+    "tomllib",
+    "typing",
+}
 STDIN = b"@400000006b04fbdc2b5f726c x\n"
 
 HOSTILE_MODULES = """
@@ -108,6 +120,16 @@ def test_command_is_isolated(installed: Installed, plain: Path, hostile: Path, n
     assert b"Traceback" not in expected.err
     got = call(program, name, hostile, environment(**HOSTILE_ENVIRONMENT))
     assert without(got, set(HOSTILE_ENVIRONMENT)) == expected
+
+
+def test_small_commands_import_nothing_heavy(installed: Installed, plain: Path) -> None:
+    """What costs more than the interpreter's start is not imported, for `svstat -l` neither."""
+    small = ", ".join(sorted(CALLS.keys() - LARGE))
+    look = f"import sys; from pysvscan import detail; from pysvscan.commands import {small}"
+    words = [str(installed.python), "-I", "-c", f"{look}; print(*sys.modules)"]
+    imported = set(run(words, cwd=plain).out.decode().split())
+    assert "pysvscan.commands.svok" in imported
+    assert imported & HEAVY == set()
 
 
 def test_hostile_modules_are_hostile(installed: Installed, hostile: Path) -> None:

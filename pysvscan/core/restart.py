@@ -5,7 +5,10 @@ and after `tries` young deaths it is given up.
 """
 
 from pysvscan.core import tai
-from pysvscan.core.restartsettings import Restart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pysvscan.core.restartsettings import Restart
 
 SECOND_NS = tai.SECOND_NS
 GAP_NS = SECOND_NS  # daemontools' rule: no start sooner than 1 s after the previous one
@@ -39,7 +42,7 @@ class Backoff:
             self.forget()
         self.where = where
 
-    def died(self, restart: Restart | None, lived_ns: int, was_asked: bool) -> None:
+    def died(self, restart: "Restart | None", lived_ns: int, was_asked: bool) -> None:
         """Note a death of a service that is to be kept up.
 
         Args:
@@ -50,11 +53,11 @@ class Backoff:
         is_young = restart is not None and lived_ns < restart.healthy_ns
         self.young = self.young + 1 if is_young and not was_asked else 0
 
-    def is_enough(self, restart: Restart | None) -> bool:
+    def is_enough(self, restart: "Restart | None") -> bool:
         """Say whether it is to be given up."""
         return restart is not None and restart.tries is not None and self.young >= restart.tries
 
-    def gap_ns(self, restart: Restart | None) -> int:
+    def gap_ns(self, restart: "Restart | None") -> int:
         """Say how long after its last start it may start again."""
         if restart is None or self.young == 0:
             return GAP_NS
