@@ -70,6 +70,10 @@ class Ending:
         """Ask it to end; the time for that runs from the first time that it is asked."""
         self.remember()
         self.service.kill(signal.Signals[f"SIG{self.stop.signal}"])
+        self.limit()
+
+    def limit(self) -> None:
+        """Have the time run in which it has to end, unless it runs already."""
         if self.stop.timeout_ns is not None and not self.is_timed():
             self.end_at(time.monotonic_ns() + self.stop.timeout_ns)
 

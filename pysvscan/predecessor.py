@@ -22,14 +22,16 @@ class Predecessor:
 
     Attributes:
         recorded: the process of the service, as it was recorded; None: nobody, or not of here.
-        status: what it said last; None: `down` decides.
+        said: what it said last, of whatever process; None: nothing.
+        status: what it said last and wanted still when it died; None: `down` decides.
     """
 
     def __init__(self, files: Files, kernel: Kernel) -> None:
         self.files = files
         self.kernel = kernel
         self.recorded = self.find()
-        self.status = self.read_status() if self.recorded else None
+        self.said = self.read_status()
+        self.status = self.said if self.recorded else None
 
     def nobody(self) -> Identity:
         """Give the record of a directory that we supervise, and where no process ran yet."""

@@ -127,7 +127,7 @@ class Supervise:
             self.files.take()
             self.history.load()
             predecessor = Predecessor(self.files, self.starter.kernel)
-            self.adopt(predecessor.status)
+            self.adopt(predecessor.status, predecessor.said)
             self.succeed(predecessor)
             self.restore_backoff()
             self.announce()
@@ -152,8 +152,11 @@ class Supervise:
     def begin(self) -> None:
         """Start the service, if it is wanted and not running already.
 
-        One that was wanted once is, if a predecessor tried in vain to start it.
+        One that was wanted once is, if a predecessor tried in vain to start it. One that a
+        predecessor asked to end has from now on the time for that.
         """
+        if self.state is State.ENDING and self.want == b"d":
+            self.ending.limit()
         if self.state is not State.DOWN:
             return
         if self.want == b"u":
@@ -227,7 +230,7 @@ class Supervise:
 
     # what was there before us
 
-    def adopt(self, old: Status | None) -> None:
+    def adopt(self, old: Status | None, said: Status | None) -> None:
         """Take over the recorded process if it is alive, with what a predecessor said of it.
 
         Where the process is newer than the status, our predecessor was killed in between: then
@@ -235,6 +238,7 @@ class Supervise:
 
         Args:
             old: the status of a predecessor that died, or None.
+            said: that of one who may also have been ordered to leave.
 
         Raises:
             Fatal: whether it lives cannot be found out; a second copy is never started.
@@ -246,8 +250,8 @@ class Supervise:
             raise Fatal(f"unable to look for the process of {name(self.label)}") from exc
         if old:
             self.want = old.want
-        if old and old.pid == self.pid:
-            self.since_ns, self.paused = old.since_ns, old.paused
+        if said and said.pid == self.pid and (old or self.pid):
+            self.since_ns, self.paused = said.since_ns, said.paused
         if is_finishing:
             self.state = service.finishing(self.want)
         if self.pid:

@@ -79,6 +79,19 @@ def test_timeout_kills_who_does_not_end(host: Host, tmp_path: Path) -> None:
     assert service.history.history.ends[0].wstatus == signal.SIGKILL
 
 
+def test_timeout_runs_under_the_next_supervisor_as_well(host: Host, tmp_path: Path) -> None:
+    """Whoever takes over a service that was asked to end gives it that time once more."""
+    path = scan.service(tmp_path / "a", f"trap '' TERM; {LOOP}")
+    first = begin(host, path, Stop(timeout_ns=1000 * TICK_NS))
+    first.feed(ord("d"))
+    first.close()
+    heir = host.supervise(path)
+    heir.ending.follow(Stop(timeout_ns=TICK_NS))
+    heir.open()
+    heir.begin()
+    host.until(lambda: heir.state is State.DOWN)
+
+
 @pytest.fixture(params=["cgroup", "no cgroup"])
 def grouped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Have cgroups, or not."""

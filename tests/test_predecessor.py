@@ -159,6 +159,19 @@ def test_once_that_could_not_be_started_is_tried_again(host: Host, path: Path) -
     assert second.want == b"\0"
 
 
+def test_since_when_it_is_up_outlives_an_order_to_leave(host: Host, path: Path) -> None:
+    """Whoever was ordered to leave, and killed, knew it as well as any other."""
+    first = host.begin(path)
+    host.until(lambda: first.pid)
+    for byte in b"px":
+        first.feed(byte)
+    first.close()
+    second = host.begin(path)
+    assert second.pid == first.pid
+    assert (second.since_ns // 1000, second.paused) == (first.since_ns // 1000, True)
+    second.feed(ord("c"))
+
+
 Spoil = Callable[[Host, Path], None]
 
 

@@ -156,6 +156,10 @@ BROKEN: dict[str, tuple[Callable[[Installed], Callable[[], None]], str]] = {
         lambda it: edit(it.library / "pysvscan/loop.py", "import os", "import os import"),
         "SyntaxError: invalid syntax",
     ),
+    "syntax error in the logger": (
+        lambda it: edit(it.library / "pysvscan/logger.py", "import os", "import os import"),
+        "SyntaxError: invalid syntax",
+    ),
     "missing dependency": (
         lambda it: hide(it.library / "dependencies.pth"),
         "ModuleNotFoundError: No module named ",
