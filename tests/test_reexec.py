@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pysvscan.core import history
-from tests.conftest import Installed, install
+from tests.conftest import Installed
 from tests.fifos import unread_at
 from tests.scan import (
     Scan,
@@ -188,7 +188,8 @@ BROKEN: dict[str, tuple[Callable[[Installed], Callable[[], None]], str]] = {
 @pytest.fixture
 def own(installed: Installed, tmp_path: Path) -> Installed:
     """Install the package once more, to be broken."""
-    return install(tmp_path / "venv", installed.wheel, installed.base)
+    shutil.copytree(installed.root, tmp_path / "venv", symlinks=True)
+    return Installed(tmp_path / "venv", installed.wheel, installed.base)
 
 
 def test_reexec_into_a_broken_version_is_refused(own: Installed, path: Path) -> None:
@@ -210,7 +211,6 @@ def test_reexec_into_a_broken_version_is_refused(own: Installed, path: Path) -> 
                 assert pipes(scan) & image
         with untouched(scan, *names):
             reexecute(scan)
-    broken_after_the_trial(own, path)
 
 
 BREAKING = """
@@ -231,7 +231,7 @@ run("pysvscan", sys.argv[1:])
 """
 
 
-def broken_after_the_trial(own: Installed, path: Path) -> None:
+def test_reexec_into_a_version_that_breaks_after_the_trial(own: Installed, path: Path) -> None:
     """What was tried is executed, also where its files are gone; else all waits for the files."""
     program = (str(own.python), "-I", "-c", BREAKING)
     library = own.library / "pysvscan"

@@ -7,12 +7,15 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pysvscan import signals
+from pysvscan import signals, strays, tree
+from pysvscan.loop import Loop
 from tests import pidns
 from tests.pidns import contained
 from tests.scan import (
@@ -28,6 +31,9 @@ from tests.scan import (
     wait_up,
 )
 from tests.wait import wait_until
+
+if TYPE_CHECKING:
+    from pysvscan.svscan import Svscan
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +115,8 @@ def test_signal_before_the_handlers_is_not_lost(tmp_path: Path) -> None:
     (tmp_path / "service").mkdir()
     early = """
 import os, sys
-from pysvscan import signals
+from pysvscan import signals, strays, tree
+from pysvscan.loop import Loop
 hold = signals.hold
 def held():
     found = hold()
@@ -150,12 +157,36 @@ def test_usr1_rotates_built_in_logs(tmp_path: Path) -> None:
 
 def test_budget_kills_and_leaves(tmp_path: Path) -> None:
     """Before its end the services are killed; at its end svscan leaves who is still there."""
-    where = service(tmp_path / "service/a", "trap '' TERM; touch up; while :; do sleep 0.05; done")
+    deaf = "trap '' TERM; touch up; while :; do sleep 0.05; done"
+    where = service(tmp_path / "service/a", deaf, deaf)
     with ending(tmp_path / "service", "--stop-budget", "1") as running:
-        wait_until((where / "up").exists)
+        wait_until(lambda: (where / "up").exists() and (where / "log/up").exists())
+        logger = pid(where / "log")
         assert running.stop() == 0
-        assert pid(where) == 0
-        assert running.lines() == []
+        assert (pid(where), is_alive(logger)) == (0, True)
+        (line,) = running.lines()
+        assert line.startswith(f"svscan: warning: leaving a (pid {logger}, ")
+
+
+def test_strays_are_killed_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked once, then killed until none is left: what is killed may have started another."""
+    signalled: list[tuple[set[int], signal.Signals]] = []
+
+    def note(pids: Iterable[int], *numbers: signal.Signals) -> None:
+        signalled.append((set(pids), numbers[0]))
+
+    rounds = iter([{1}, {1}, {1, 2}, {3}, {4}, set()])
+    monkeypatch.setattr(tree, "others", lambda _: next(rounds))
+    monkeypatch.setattr(tree, "signal_all", note)
+    monkeypatch.setattr(strays, "ROUND_NS", 10**6)
+    monkeypatch.setattr(strays, "PATIENCE_NS", 0)
+    loop = Loop()
+    loggers = SimpleNamespace(processes={}, ending=set(), former={})
+    scan = SimpleNamespace(loop=loop, loggers=loggers, entries={})
+    strays.Strays(cast("Svscan", scan), loop.stop).begin()
+    loop.run()
+    killed = [({1}, 9), ({1, 2}, 9), ({3}, 9), ({4}, 9)]
+    assert signalled == [({1}, signal.SIGTERM), *killed]
 
 
 @pytest.mark.parametrize("word", ["0", "1.5", "-1", "x", "99999999999"])
