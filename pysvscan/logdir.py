@@ -66,6 +66,10 @@ class Logdir:
         os.close(self.lock_fd)
         os.close(self.fd)
 
+    def is_removed(self) -> bool:
+        """Say whether the directory has no name any more: what is written in it, nobody reads."""
+        return os.fstat(self.fd).st_nlink == 0
+
     def file(self, name: bytes) -> str:
         """Name a file of this directory for a message."""
         return f"{self.name}/{strerr.name(name)}"

@@ -187,6 +187,10 @@ class LogPipe:
         """Let others see what was counted."""
         self.counting_timer = None
         self.counting.show(self.outlets)
+        try:
+            self.outlets.look_for_removed()
+        except strerr.Fatal as exc:
+            self.gone(exc)
 
     def go_on(self) -> None:
         """Do what can be done now, and see what there is to wait for."""
@@ -198,9 +202,13 @@ class LogPipe:
             if self.wants_rotation and self.phase is Phase.READING:
                 self.start_rotation()
         except strerr.Fatal as exc:
-            self.texts = self.outlets.unwritten()
-            self.failed(exc)
+            self.gone(exc)
         self.listen()
+
+    def gone(self, exc: strerr.Fatal) -> None:
+        """Open everything anew, where a directory cannot be used; what was read is kept."""
+        self.texts = self.outlets.unwritten()
+        self.failed(exc)
 
     def wait_for_outlets(self) -> None:
         """Come back when something stuck may be tried again, or a processor has ended."""

@@ -8,6 +8,7 @@ import contextlib
 import os
 import time
 
+from pysvscan import strerr
 from pysvscan.core import script
 from pysvscan.core.orders import Opening
 from pysvscan.core.script import Output, Script
@@ -158,8 +159,19 @@ class Outlets:
         """Say whether an outlet may be tried: it is not stuck, or was so for long enough."""
         return self.due.get(outlet, 0) <= time.monotonic_ns()
 
+    def look_for_removed(self) -> None:
+        """Look whether somebody has removed a directory that we write in.
+
+        Raises:
+            strerr.Fatal: so it is; C would write to nobody, and wait for ever at the next rotation.
+        """
+        for log in self.logs:
+            if log.directory.is_removed():
+                raise strerr.Fatal(f"directory {log.name} was removed, opening it anew")
+
     def stick(self, outlet: "Outlet", exc: Stuck) -> None:
-        """Note that an outlet is stuck."""
+        """Note that an outlet is stuck, unless it will be for ever."""
+        self.look_for_removed()
         self.retries += 1
         self.due[outlet] = time.monotonic_ns() + RETRY_NS
         self.say(str(exc), exc.__cause__)

@@ -4,6 +4,7 @@ Not tested here: what needs a svscan; that is in test_logger.py.
 """
 
 import os
+import shutil
 import signal
 import time
 from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
@@ -122,6 +123,21 @@ def host(tmp_path: Path) -> Iterator[Host]:
 def text(path: Path) -> bytes:
     """Read a log that is there."""
     return logs.text(path / "main")
+
+
+@pytest.mark.parametrize("lines", [1, 2000], ids=["noticed", "stuck"])
+def test_removed_directory_is_made_anew(host: Host, tmp_path: Path, lines: int) -> None:
+    """Where somebody removes a log's directory, it is made again, and what waits goes there."""
+    host.open("a", b"s4096", b"./main")
+    host.write(b"one\n")
+    host.until(lambda: text(tmp_path / "a") == b"one\n")
+    shutil.rmtree(tmp_path / "a/main")
+    host.write(b"".join(b"line %d\n" % it for it in range(lines)))
+    host.until(lambda: any("was removed" in it for it in host.said))
+    host.until(lambda: (tmp_path / "a/main/current").exists())
+    host.write(b"two\n")
+    host.until(lambda: text(tmp_path / "a").endswith(b"two\n"))
+    assert (b"line 1999\n" in text(tmp_path / "a")) is (lines > 1)
 
 
 def test_chunk_that_raises_costs_its_own_pipe_a_retry(
