@@ -85,7 +85,7 @@ class Follower:
             files = Logfiles(before.path, before.fd)
         except OSError:
             return []  # at the next poll
-        if self.current:
+        if self.current and self.offset:  # of an empty one nothing comes again, nor any archive
             self.read.append(self.current)
             before.current = None
         before.close()
@@ -118,33 +118,29 @@ class Follower:
             file.close()
 
     def find_read(self, file: Logfile) -> Logfile | None:
-        """Find a file read before that an archive is, or was made of."""
+        """Find a file read before that an archive is, or was made of.
+
+        A processor may leave anything of a file, which has no name then: where no content is the
+        same, the archive is of the oldest such file if its first stamp says so, or it has none.
+        """
         for ours in self.read:
             if inode_of(ours.fd) == inode_of(file.fd):
                 return ours
-        if self.read and self.is_made_of(file, self.read[0]):
-            return self.read[0]
-        return None
-
-    def is_made_of(self, file: Logfile, ours: Logfile) -> bool:
-        """Say whether an archive is what a file became by a compressor or a processor.
-
-        That file has no name any more. A processor may leave anything: then it is what its first
-        stamp says, and without one it is ours.
-        """
-        if os.fstat(ours.fd).st_nlink:
-            return False
+        nameless = [ours for ours in self.read if not os.fstat(ours.fd).st_nlink]
+        if not nameless:
+            return None
         try:
             text = next(file.blocks(), b"")
         except Damaged:
-            return True
-        begin = os.pread(ours.fd, len(text), 0)
-        size = min(len(text), len(begin))
-        if size and text[:size] == begin[:size]:
-            return True
+            return nameless[0]
+        copied = next((ours for ours in nameless if begins_alike(ours, text)), None)
+        return copied or (nameless[0] if self.is_old(text) else None)
+
+    def is_old(self, text: bytes) -> bool:
+        """Say whether a text begins not after what we have read last, or with no stamp at all."""
         split = Stamps(self.reader.zone).split
         first = next((it for it, _ in map(split, text.split(b"\n")) if it), b"")
-        return not first or first < self.reader.order
+        return not first or first <= self.reader.order
 
     def forget(self) -> None:
         """Let go of files that have got a name, or were deleted before they had one."""
@@ -175,3 +171,10 @@ class Follower:
 def duplicate(file: Logfile) -> Logfile:
     """Open a file once more."""
     return Logfile(os.dup(file.fd), file.label)
+
+
+def begins_alike(ours: Logfile, text: bytes) -> bool:
+    """Say whether a file has the same begin as a text, as far as both go."""
+    begin = os.pread(ours.fd, len(text), 0)
+    size = min(len(text), len(begin))
+    return size > 0 and text[:size] == begin[:size]

@@ -185,6 +185,28 @@ def test_archives_deleted_before_anybody_looked_are_gone(tmp_path: Path) -> None
         assert it.poll() == [b"%d" % number for number in (*range(6), *range(9, 13))]
 
 
+@pytest.mark.parametrize(
+    "make", [bytes, lambda data: data.replace(b" ", b" 0")], ids=["copy", "change"]
+)
+def test_empty_file_that_became_nothing_is_not_waited_for(
+    tmp_path: Path, make: Callable[[bytes], bytes]
+) -> None:
+    """A killed multilog's empty current gets no name; what a processor makes later is known."""
+    log = Log(tmp_path / "main")
+    log.add(2)
+    with following(log.path) as it:
+        for step in log.process(make)[:2]:
+            step()
+        for count in (1, 0):
+            it.poll()
+            log.current.unlink()  # by the next multilog: nothing was in it
+            log.add(count)
+            for step in log.process(make) if count else [log.current.touch]:
+                step()
+                it.poll()
+        assert it.poll() == [b"0", b"1", b"2"]
+
+
 def test_lines_written_between_read_and_rotation_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
