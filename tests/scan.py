@@ -66,6 +66,12 @@ def pid(path: Path) -> int:
     return found.pid if found else 0
 
 
+def starts(path: Path) -> list[int]:
+    """List the pids that ran, as ./run notes them; a line may be about to be written."""
+    file = path / "starts"
+    return [int(line) for line in file.read_text().split("\n")[:-1]] if file.exists() else []
+
+
 def wait_up(path: Path, but: int = 0) -> int:
     """Wait until a service is up, with another pid than that given; give its pid."""
 

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from tests import logs
-from tests.chaos.services import ONCE, starts
-from tests.scan import executable
+from tests.chaos.services import ONCE
+from tests.scan import executable, starts
 
 LONGEST = 130  # bytes of a line
 READ_BYTES = 65536  # what a KILL of a logger may cost

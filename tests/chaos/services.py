@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.scan import executable, is_alive, pid
+from tests.scan import executable, is_alive, pid, starts
 
 ONCE = "exec 9>>once; flock -n 9 || echo $$ >>twice; echo $$ >>starts\n"
 WRITER = """
@@ -42,12 +42,6 @@ def make(path: Path, kind: str) -> Path:
         (path / "log").mkdir()
         executable(path / "log/run", ONCE + "exec multilog s16777215 ./main")
     return path
-
-
-def starts(path: Path) -> list[int]:
-    """List the pids that ran here, in order; a line may be about to be written."""
-    file = path / "starts"
-    return [int(line) for line in file.read_text().split("\n")[:-1]] if file.exists() else []
 
 
 def holders(path: Path) -> set[int]:

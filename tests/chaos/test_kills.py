@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.services import RESTARTS, RUNS, end, holders, is_well, kill, make, pause, starts
-from tests.scan import OURS
+from tests.chaos.services import RESTARTS, RUNS, end, holders, is_well, kill, make, pause
+from tests.scan import OURS, starts
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.slow

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.services import ONCE, end, is_well, kill, make, starts
+from tests.chaos.services import ONCE, end, is_well, kill, make
 from tests.chaos.test_starts import is_old, is_settled, start, unrecorded
-from tests.scan import executable, is_supervised
+from tests.scan import executable, is_supervised, starts
 from tests.wait import wait_until
 
 pytestmark = [

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.services import end, is_well, make, starts
+from tests.chaos.services import end, is_well, make
 from tests.chaos.test_starts import MARK, is_settled, start, unrecorded
 from tests.chaos.test_syscalls import STEP
-from tests.scan import OURS, is_supervised
+from tests.scan import OURS, is_supervised, starts
 from tests.wait import wait_until
 
 pytestmark = [
