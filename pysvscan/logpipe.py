@@ -162,7 +162,7 @@ class LogPipe:
             return
         self.feeding.place.note(True)
         try:
-            data = os.read(self.fifo, READ_BYTES)
+            data = os.read(self.fifo, self.outlets.share(READ_BYTES))
         except BlockingIOError:
             self.feeding.note()
             return

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Outlet = Cyclog | StatusFile
     Say = Callable[[str, BaseException | None], None]
 
+LEAST_BYTES = 4096  # of a read
 RETRY_NS = 5_000_000_000  # multilog's interval
 NEWLINE = b"\n"
 
@@ -70,6 +71,8 @@ class Outlets:
 
     Attributes:
         every: files, then logs, in the script's order.
+        processed: the logs that have a processor.
+        growth: how many times what is read it may be, mostly, when it is stamped.
         retries: how often something was stuck.
         due: of each that is stuck, when to try again (monotonic). What is said about it is for
             `say` to say seldom; to try seldom would keep a service waiting, or lose its lines.
@@ -104,6 +107,8 @@ class Outlets:
                 self.logs.append(opener.open_log(index))
             undo.pop_all()
         self.every: list[Outlet] = [*self.files, *self.logs]
+        self.processed = [log for log in self.logs if log.processor]
+        self.growth = 2 if parsed.stamp(0) else 1
         selections = [it.selection for it in parsed.directories]
         self.logs_by_selection = list(zip(self.logs, selections, strict=True))
 
@@ -122,6 +127,17 @@ class Outlets:
             if record:
                 file.put(record)
         return is_written
+
+    def share(self, size: int) -> int:
+        """Say how much of a read's size to read.
+
+        What goes beyond a file is held while its processor runs, for hours perhaps, and were we
+        killed then, that would be lost of each such log: it is as well left in the pipe.
+        """
+        if not self.processed:
+            return size
+        room = min(log.current.room() for log in self.processed)
+        return max(LEAST_BYTES, min(size, room // self.growth))
 
     def advance(self) -> bool:
         """Do what can be done now; says whether anything is left.

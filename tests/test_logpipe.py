@@ -125,6 +125,25 @@ def text(path: Path) -> bytes:
     return logs.text(path / "main")
 
 
+@pytest.mark.parametrize("words", [(), (b"t",)], ids=["plain", "stamped"])
+def test_processor_holds_next_to_nothing(
+    host: Host, tmp_path: Path, words: tuple[bytes, ...]
+) -> None:
+    """What a file cannot take while its processor runs is left in the pipe, not held by us."""
+    gate = tmp_path / "gate"
+    processor = b"!until [ -e %b ]; do sleep 0.02; done; cat" % os.fsencode(gate)
+    log = host.open("a", *words, b"s20000", processor, b"./main")
+    host.until(lambda: Kind.OPENED in host.told)
+    sent = b"".join(b"a line of some length, as they are, number %d\n" % it for it in range(1200))
+    host.write(sent)
+    (only,) = log.outlets.logs
+    host.until(lambda: only.pid)
+    assert len(only.unwritten()) < 2 * 4096
+    assert not log.is_listening
+    gate.touch()
+    host.until(lambda: text(tmp_path / "a").count(b"\n") == 1200)
+
+
 @pytest.mark.parametrize("lines", [1, 2000], ids=["noticed", "stuck"])
 def test_removed_directory_is_made_anew(host: Host, tmp_path: Path, lines: int) -> None:
     """Where somebody removes a log's directory, it is made again, and what waits goes there."""
