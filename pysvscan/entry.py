@@ -9,19 +9,17 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from pysvscan import proc, quiet, servicetoml, strerr
+from pysvscan import proc, quiet, strerr
 from pysvscan.core import restart
 from pysvscan.entrylog import EntryLog
 from pysvscan.entrylogs import Logs
 from pysvscan.loop import Callback, Deadline
 from pysvscan.stderr import last_frame
 from pysvscan.supervise import Supervise
+from pysvscan.watched import Watched
 
 if TYPE_CHECKING:
     from pysvscan.svscan import Svscan
-
-QUIET_NS = 1_000_000_000  # a directory made in place is complete when nothing changed for so long
-PATIENCE_NS = 5_000_000_000  # and at the latest after this: C's interval
 
 Part = Supervise | EntryLog
 Key = tuple[int, int]  # (device, inode): what a directory is; its name may change
@@ -58,7 +56,7 @@ class Entry:
         self.aside_ns = 0
         self.trouble = 0
         self.timer: Deadline | None = None
-        self.watches: dict[int, int] = {}  # directory: watch
+        self.watched = Watched(self)
 
     def add_name(self, name: bytes) -> None:
         """Note a name; messages give a new one only when theirs is gone."""
@@ -81,7 +79,7 @@ class Entry:
     def is_settled(self) -> bool:
         """Say whether only a command can bring news; otherwise the next look comes soon."""
         is_whole = self.main is not None and (self.log is not None or self.pipe < 0)
-        is_watched = self.directory in self.watches or not self.logs.current.has_file()
+        is_watched = self.directory in self.watched.numbers or not self.logs.current.has_file()
         return (is_whole and is_watched) or not self.names
 
     def shown(self) -> str:
@@ -108,27 +106,14 @@ class Entry:
 
     def begin(self) -> bool:
         """Begin with a directory that is complete; if it is not yet, look again later."""
-        self.watch(self.directory)  # before we look: a change in between is not missed
-        wait_ns = self.incomplete_ns(time.monotonic_ns())
+        self.watched.add(self.directory)  # before we look: a change in between is not missed
+        wait_ns = quiet.incomplete_ns(self.directory, self.seen_ns)
         if wait_ns:
             self.look_in(wait_ns)
             return False
-        self.unwatch(self.directory)
+        self.watched.remove(self.directory)
         self.is_begun = True
         return True
-
-    def incomplete_ns(self, now_ns: int) -> int:
-        """Say how long to wait for a directory that is being made in place; 0: it looks finished.
-
-        At the event of `cp -a`, `log` is missing in 41 cases of 50.
-        """
-        left_ns = max(0, self.seen_ns + PATIENCE_NS - now_ns)
-        quiet_ns = time.time_ns() - quiet.newest_change_ns(self.directory)
-        if 0 <= quiet_ns < QUIET_NS:
-            return min(QUIET_NS - quiet_ns, left_ns)
-        if quiet_ns >= QUIET_NS and os.access(b"run", os.X_OK, dir_fd=self.directory):
-            return 0
-        return min(QUIET_NS, left_ns)
 
     def look_in(self, delay_ns: int) -> None:
         """Tend again after a delay."""
@@ -223,7 +208,7 @@ class Entry:
     def join(self, part: Supervise) -> None:
         """Be told what becomes of a service or logger."""
         part.on_change = self.changed
-        part.on_failure = lambda: self.watch(part.directory)
+        part.on_failure = lambda: self.watched.add(part.directory)
 
     def renew(self, part: Part) -> None:
         """Look whether `supervise` was removed or replaced."""
@@ -241,30 +226,7 @@ class Entry:
         if isinstance(self.log, EntryLog):
             self.log.feed(ord("a"))
 
-    # changes in a directory where something is missing
-
-    def watch(self, directory: int) -> None:
-        """Watch a directory until what is missing there works; it is but quicker than the ticks."""
-        watch = self.scan.watch
-        if watch.fd >= 0 and directory not in self.watches:
-            try:
-                self.watches[directory] = watch.add(directory, self.something_changed)
-            except OSError as exc:
-                message = f"unable to watch {strerr.name(self.label)}, looking every 5 s"
-                self.scan.say_seldom("svscan", "warning", message, exc)
-
-    def unwatch(self, directory: int) -> None:
-        """Watch no more."""
-        number = self.watches.pop(directory, None)
-        if number is not None:
-            self.scan.watch.remove(number)
-
-    def something_changed(self, name: bytes, came_by_rename: bool) -> None:  # noqa: ARG002
-        """Try again what did not work, now that the directory has changed."""
-        if name == servicetoml.NAME:
-            self.scan.boundary(self, self.tend)
-        if name != b"supervise":
-            self.scan.boundary(self, self.try_again)
+    # changes
 
     def try_again(self) -> None:
         """Look again at a directory that was not complete, start what could not be started."""
@@ -277,7 +239,7 @@ class Entry:
         """Take note of what service or logger became."""
         for part in self.parts():
             if part.pid and not (part is self.main and self.logs.current.has_file()):
-                self.unwatch(part.directory)
+                self.watched.remove(part.directory)
         if self.main and self.main.ending.is_critical():
             self.scan.stopping.critical(self.label, self.main.ending)
         if self.main and self.main.is_gone():
@@ -324,8 +286,7 @@ class Entry:
 
     def let_go(self) -> None:
         """Supervise and watch nothing here any more; what runs, runs on."""
-        for directory in list(self.watches):
-            self.unwatch(directory)
+        self.watched.clear()
         parts = self.parts()
         self.main = self.log = None
         for part in parts:

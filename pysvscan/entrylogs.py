@@ -37,7 +37,7 @@ class Logs:
         if self.current.look():
             self.read_settings_again()
         if self.current.has_file():
-            self.entry.watch(self.entry.directory)
+            self.entry.watched.add(self.entry.directory)
 
     def read_settings_again(self) -> None:
         """Read service.toml; where it is wrong, what it said before goes on."""
@@ -130,7 +130,7 @@ class Logs:
     def close(self) -> None:
         """Let go of the directory."""
         if self.directory >= 0:
-            self.entry.unwatch(self.directory)
+            self.entry.watched.remove(self.directory)
             os.close(self.directory)
             self.directory = -1
 
