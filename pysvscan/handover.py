@@ -5,6 +5,7 @@ the next look takes it as if svscan had died, and its processes over. Not here: 
 epoll and pidfds of children, which are made anew and then everything is looked at once.
 """
 
+import contextlib
 import functools
 import os
 import signal
@@ -202,6 +203,8 @@ def restore(scan: "Svscan", state: Scan) -> None:
         scan.boundary(entry, functools.partial(restore_entry, entry, it))
         if it.key == state.in_hand:
             entry.leave_alone(state.crash)
+        if entry.is_idle():
+            let_go(it)
     for process in list(scan.loggers.processes.values()):
         if not process.logs:
             scan.loggers.forget(process)
@@ -229,6 +232,13 @@ def restore_entry(entry: Entry, it: handover.Entry) -> None:
         entry.log = restore_built_in(entry, it.built_in)
     if it.aside_ns > time.monotonic_ns():
         entry.look_in(it.aside_ns - time.monotonic_ns())
+
+
+def let_go(it: handover.Entry) -> None:
+    """Close what was handed over for parts that could not be made again: who takes them locks."""
+    for fd in handover.parts_descriptors(it):
+        with contextlib.suppress(OSError):  # of a part that was made, and has closed it
+            os.close(fd)
 
 
 def restore_settings(entry: Entry, text: bytes) -> None:

@@ -150,6 +150,12 @@ LACKING = (
     "svscan: warning: unable to go on, trying again in 1 s: "
     "ModuleNotFoundError: No module named 'pysvscan'"
 )
+RESUMED = '"""Go on after an exec, where another image of us left off; all is held already."""'
+RAISING = """
+        if self.label == b"plain":
+            raise RuntimeError("injected")
+"""
+ASIDE = "svscan: warning: plain set aside for 1 s: RuntimeError('injected')"
 REFUSED = "svscan: warning: unable to re-execute, going on"
 BROKEN: dict[str, tuple[Callable[[Installed], Callable[[], None]], str]] = {
     "syntax error": (
@@ -193,7 +199,10 @@ def own(installed: Installed, tmp_path: Path) -> Installed:
 
 
 def test_reexec_into_a_broken_version_is_refused(own: Installed, path: Path) -> None:
-    """The old version goes on, each time, and says why in one line; a good one it executes."""
+    """The old version goes on, each time, and says why in one line; another it executes.
+
+    What that cannot go on with it sets aside, and takes over as if svscan had died.
+    """
     program = (str(own.python), "-I", "-m", "pysvscan")
     with scanning(path, program=program) as scan:
         names = ("plain", "logged", "logged/log", "built-in")
@@ -209,8 +218,13 @@ def test_reexec_into_a_broken_version_is_refused(own: Installed, path: Path) -> 
                 assert scan.lines()[-1].startswith(f"{REFUSED}: ")
                 assert why in scan.lines()[-1]
                 assert pipes(scan) & image
+        edit(own.library / "pysvscan/supervise.py", RESUMED, RESUMED + RAISING)
         with untouched(scan, *names):
             reexecute(scan)
+            wait_until(lambda: any(line.startswith(ASIDE) for line in scan.lines()))
+            wait_until(lambda: is_supervised(path / "plain"))
+            command(path / "plain", b"o")
+            wait_until(lambda: (found := status(path / "plain")) and found.want == b"\0")
 
 
 BREAKING = """

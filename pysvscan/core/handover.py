@@ -216,12 +216,18 @@ def descriptors(scan: Scan) -> list[int]:
     found = [scan.given.stdin, scan.directory, scan.control]
     found += (it.places for it in scan.loggers)
     for entry in scan.entries:
-        found += (entry.directory, entry.pipe, entry.log_directory)
-        for part in (entry.main, entry.log, entry.built_in):
-            if part:
-                found += (part.lock, part.control, part.ok)
-            if isinstance(part, Service):
-                found += (part.pidfd, part.finish.pidfd if part.finish else -1)
+        found += (entry.directory, entry.pipe, entry.log_directory, *parts_descriptors(entry))
+    return [fd for fd in found if fd >= 0]
+
+
+def parts_descriptors(entry: Entry) -> list[int]:
+    """List what service and logger of an entry hold, without what the entry itself does."""
+    found: list[int] = []
+    for part in (entry.main, entry.log, entry.built_in):
+        if part:
+            found += (part.lock, part.control, part.ok)
+        if isinstance(part, Service):
+            found += (part.pidfd, part.finish.pidfd if part.finish else -1)
     return [fd for fd in found if fd >= 0]
 
 
