@@ -72,6 +72,11 @@ def starts(path: Path) -> list[int]:
     return [int(line) for line in file.read_text().split("\n")[:-1]] if file.exists() else []
 
 
+def read(path: Path) -> str:
+    """Read a file, empty while there is none."""
+    return path.read_text() if path.exists() else ""
+
+
 def wait_up(path: Path, but: int = 0) -> int:
     """Wait until a service is up, with another pid than that given; give its pid."""
 

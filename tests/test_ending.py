@@ -16,7 +16,7 @@ from pysvscan.core.stopsettings import Stop
 from pysvscan.supervise import Supervise
 from tests import scan
 from tests.hosted import Host
-from tests.scan import is_alive, pid
+from tests.scan import is_alive, pid, read
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.slow
@@ -35,11 +35,6 @@ def begin(host: Host, path: Path, stop: Stop) -> Supervise:
     made.begin()
     host.until((path / "up").exists)
     return made
-
-
-def read(path: Path) -> str:
-    """Read a file, empty while there is none."""
-    return path.read_text() if path.exists() else ""
 
 
 def number(path: Path) -> int:

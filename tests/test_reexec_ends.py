@@ -17,6 +17,7 @@ from tests.scan import (
     is_alive,
     kill_session,
     pid,
+    read,
     service,
     wait_started,
     wait_up,
@@ -27,11 +28,6 @@ from tests.wait import wait_until
 pytestmark = pytest.mark.slow
 
 STRAY = f"(trap '' TERM; exec sleep 1000) & echo hello; {SLEEP}"
-
-
-def read(path: Path) -> str:
-    """Read a file, empty while there is none."""
-    return path.read_text() if path.exists() else ""
 
 
 def make(path: Path) -> tuple[Path, Path, Path, Path]:

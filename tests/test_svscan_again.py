@@ -18,6 +18,7 @@ from tests.scan import (
     is_supervised,
     kill_session,
     pid,
+    read,
     scanning,
     service,
     status,
@@ -33,11 +34,6 @@ pytestmark = pytest.mark.slow
 ENTRY = ROOT / "contrib/container/entry"
 DELIVERING = "trap 'sleep 1.5; touch delivered; exit' TERM; touch up; sleep 1000 & wait"
 CRITICAL = "[stop]\ncritical = true\n[restart]\ntries = 1\n"
-
-
-def read(path: Path) -> str:
-    """Read a file, empty while there is none."""
-    return path.read_text() if path.exists() else ""
 
 
 @pytest.fixture

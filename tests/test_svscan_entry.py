@@ -1,4 +1,4 @@
-"""svscan: directories that come, go, are renamed, replaced, copied; and loggers that come later."""
+"""svscan: directories that come, go, are renamed, replaced, copied."""
 
 import contextlib
 import os
@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,10 +21,9 @@ from tests.scan import (
     is_alive,
     is_supervised,
     pid,
-    scanning,
+    read,
     service,
     untouched,
-    wait_started,
     wait_up,
 )
 from tests.wait import wait_until
@@ -224,11 +222,6 @@ def test_directory_copied_in_has_its_log_each_time(running: Scan, tmp_path: Path
         wait_until(lambda copy=copy, line=line: read(copy / "log/main/current") == line)
 
 
-def read(path: Path) -> str:
-    """Read a file, empty while there is none."""
-    return path.read_text() if path.exists() else ""
-
-
 def test_directory_copied_while_running_is_another_service(running: Scan) -> None:
     """A copy made with its supervise/ does not claim the original's process; both run."""
     one, copy = running.path / "one", running.path / "copy"
@@ -251,183 +244,3 @@ def test_directory_made_slowly_waits_for_run(running: Scan) -> None:
     executable(where / "run", SLEEP)
     wait_up(where)
     assert running.lines() == []
-
-
-# loggers
-
-
-def test_log_that_comes_later_joins_at_the_next_start(running: Scan) -> None:
-    """The running service is left alone; at its next start its lines go to the new logger."""
-    where = running.path / "one"
-    executable(where / "run", f"echo hello; {SLEEP}")
-    with untouched(running, "one"):
-        service(where / "log", LOGGER)
-        running.look()
-        assert not is_supervised(where / "log")
-    command(where, b"t")
-    wait_until(lambda: read(where / "log/main/current") == "hello\n")
-    assert running.lines() == []
-
-
-def test_log_that_is_a_file_is_said_once(running: Scan, tmp_path: Path) -> None:
-    """As in C, `log` makes a pipe whatever it is; a directory in its place gets what waited."""
-    outside = service(tmp_path / "outside", f"echo hello; {SLEEP}")
-    (outside / "log").touch()
-    (running.path / "logged").symlink_to(outside)
-    for _ in range(3):
-        running.look()
-    assert running.lines() == ["supervise: fatal: unable to chdir to logged/log: not a directory"]
-    with untouched(running, "logged"):
-        (outside / "log").unlink()
-        service(tmp_path / "log", LOGGER).rename(outside / "log")
-        running.look()
-        wait_until(lambda: read(outside / "log/main/current") == "hello\n")
-
-
-def test_log_that_is_empty_is_said_once(running: Scan, tmp_path: Path) -> None:
-    """The logger cannot start, the service runs; a log/run that comes gets what waited."""
-    outside = service(tmp_path / "outside", f"echo hello; {SLEEP}")
-    (outside / "log").mkdir()
-    (running.path / "logged").symlink_to(outside)
-    line = "supervise: fatal: unable to start logged/log/run: file does not exist"
-    running.wait_said(line)
-    with untouched(running, "logged"):
-        running.look()
-        assert running.lines() == [line]
-        executable(outside / "log/run", LOGGER)
-        wait_until(lambda: read(outside / "log/main/current") == "hello\n")
-
-
-def test_log_that_vanishes_is_made_anew(running: Scan, tmp_path: Path) -> None:
-    """A removed log directory leaves service and logger running; after x a new one is taken."""
-    outside = service(tmp_path / "outside", "while :; do echo hello; sleep 1; done", LOGGER)
-    (running.path / "logged").symlink_to(outside)
-    wait_up(outside)
-    logger = wait_up(outside / "log")
-    with untouched(running, "logged"):
-        (outside / "log").rename(tmp_path / "old")
-        running.look()
-        assert is_alive(logger)
-        service(tmp_path / "log", LOGGER).rename(outside / "log")
-        command(tmp_path / "old", b"dx")
-        wait_until(lambda: not is_alive(logger))
-        running.look()
-        wait_until(lambda: "hello\n" in read(outside / "log/main/current"))
-
-
-def test_log_pipe_that_cannot_be_made_is_said(running: Scan, tmp_path: Path) -> None:
-    """A file where the pipe should be: the service, whose lines would be lost, waits meanwhile."""
-    outside = service(tmp_path / "outside", f"echo hello; {SLEEP}", LOGGER)
-    (outside / "supervise").mkdir()
-    (outside / "supervise/pipe").touch()
-    (running.path / "logged").symlink_to(outside)
-    line = "supervise: fatal: unable to read logged/supervise/pipe: not a FIFO"
-    running.wait_said(line)
-    assert not is_supervised(outside)
-    (outside / "supervise/pipe").unlink()
-    wait_until(lambda: read(outside / "log/main/current") == "hello\n")
-    assert running.lines() == [line]
-
-
-# names
-
-
-NAMES = (
-    b"new\nline",
-    b"\xff\xfe not utf-8",
-    b"-dash",
-    b"a" * 255,
-    b"sp ace",
-    b"$(id)",
-    b"'",
-    b"\\",
-)
-
-
-def test_names_of_any_bytes_are_services(tmp_path: Path) -> None:
-    """Whatever a name's bytes: it starts, by inotify too, obeys, and is named as it is."""
-    path = tmp_path / "service"
-    service(tmp_path / "outside", f"echo hello; {SLEEP}", LOGGER)
-    with scanning(path, "good") as found, untouched(found, "good"):
-        where = [path / os.fsdecode(name) for name in NAMES]
-        for new in where:
-            shutil.copytree(tmp_path / "outside", new)
-        for new in where:
-            wait_up(new)
-            wait_until(lambda new=new: read(new / "log/main/current") == "hello\n")
-        (path / os.fsdecode(b"bad\xff")).symlink_to("nowhere")
-        found.look()
-        line = b"svscan: warning: unable to stat bad\xff: file does not exist\n"
-        assert found.said.read_bytes() == line
-
-
-# the scan directory
-
-
-def test_second_svscan_says_so(running: Scan) -> None:
-    """It exits 111 with a clear line, and touches nothing."""
-    second = subprocess.run(running.program, capture_output=True, timeout=60)
-    line = f"svscan: fatal: unable to lock {running.path}, another svscan runs there"
-    assert (second.returncode, second.stderr.decode()) == (111, f"{line}: temporary failure\n")
-
-
-@pytest.mark.parametrize("is_job", [False, True])
-def test_svscan_that_is_a_job_of_a_shell_says_so(tmp_path: Path, is_job: bool) -> None:
-    """Once; in a session of its own it is silent."""
-    setting: dict[str, Any] = {"preexec_fn": lambda: os.setpgid(0, 0)} if is_job else {}
-    with scanning(tmp_path / "service", "one", start_new_session=not is_job, **setting) as found:
-        found.look()
-        line = "running as a shell's job, whose signals reach all services; use setsid"
-        assert found.lines() == [f"svscan: warning: {line}"] * is_job
-
-
-def test_scan_directory_that_is_missing_is_said(tmp_path: Path) -> None:
-    """As any command, with 111."""
-    got = subprocess.run([*scan.OURS, "svscan", "nowhere"], cwd=tmp_path, capture_output=True)
-    line = b"svscan: fatal: unable to chdir to nowhere: file does not exist\n"
-    assert (got.returncode, got.stderr) == (111, line)
-
-
-def test_svscan_that_was_killed_finds_all_again(tmp_path: Path) -> None:
-    """A new svscan takes over what runs, each process as it was."""
-    path = tmp_path / "service"
-    service(path / "logged", SLEEP, LOGGER)
-    with scanning(path, "one") as found:
-        wait_started(path / "logged")
-        wait_started(path / "logged/log", "multilog")
-        with untouched(found, "one", "logged", "logged/log"):
-            found.process.kill()
-            found.process.wait()
-            found.start()
-            wait_until(lambda: is_supervised(path / "logged/log"))
-            found.look()
-        before = found.pids("one", "logged", "logged/log")
-        assert found.stop() == 0
-        assert not any(is_alive(number) for number in before)
-        assert found.lines() == []
-        found.start()
-
-
-def test_tick_finds_new_directories_without_inotify(tmp_path: Path) -> None:
-    """With no inotify instance left: said once, and found at the next tick."""
-    program = (*scan.OURS[:2], "-c", WITHOUT_INOTIFY)
-    with scanning(tmp_path / "service", "good", program=program) as found:
-        with untouched(found, "good"):
-            service(tmp_path / "service/new", SLEEP, LOGGER)
-            wait_up(tmp_path / "service/new")
-            wait_up(tmp_path / "service/new/log")
-        reason = "fs.inotify.max_user_instances, or the limit of descriptors, is reached"
-        line = f"svscan: warning: unable to use inotify, looking every 5 s: {reason}"
-        assert found.lines() == [line]
-
-
-WITHOUT_INOTIFY = """
-import sys
-from pysvscan import svscan, watch
-svscan.TICK_NS //= 5
-def none(self):
-    raise OSError(watch.REASONS[24])
-watch.Watch.open = none
-from pysvscan.__main__ import run
-run("pysvscan", sys.argv[1:])
-"""

@@ -26,6 +26,7 @@ from tests.scan import (
     is_alive,
     kill_session,
     pid,
+    read,
     service,
     wait_started,
     wait_up,
@@ -52,11 +53,6 @@ def ending(path: Path, *options: str, program: Sequence[str] = OURS) -> Iterator
     finally:
         running.close()
         kill_session(running.process.pid)
-
-
-def read(path: Path) -> str:
-    """Read a file, empty while there is none."""
-    return path.read_text() if path.exists() else ""
 
 
 def test_pid1_stops_in_order_and_ends_strays(tmp_path: Path) -> None:

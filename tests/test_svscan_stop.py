@@ -23,6 +23,7 @@ from tests.scan import (
     is_alive,
     kill_session,
     pid,
+    read,
     service,
     status,
     wait_up,
@@ -89,11 +90,6 @@ def test_stop_ends_services_then_loggers(
     assert (where / "log/main/current").stat().st_mode & 0o100  # multilog ended cleanly
     assert [pid(at) for at in (where, where / "log", plain)] == [0, 0, 0]
     assert running.lines() == []
-
-
-def read(path: Path) -> str:
-    """Read a file, empty while there is none."""
-    return path.read_text() if path.exists() else ""
 
 
 def test_stop_reads_what_a_dead_logger_left(
