@@ -74,9 +74,7 @@ class Follower:
 
     def lines(self, data: bytes) -> "list[Entry]":
         """Cut what was read into lines."""
-        lines = (self.reader.unfinished + data).split(b"\n")
-        self.reader.unfinished = lines.pop()
-        return list(self.reader.select(lines, self.window))
+        return list(self.reader.select(self.reader.cut(data), self.window))
 
     def look(self) -> "list[Entry]":
         """Look at the directory: there was a rotation, or more than one."""

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 16
 PACKED_BYTES = 1 << 14  # so much compressed text is about a block
 PROBE_BYTES = 1 << 13
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+# No link: who owns a log would choose what root prints by one.
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
 GZIP_WBITS = 31  # zlib's way of asking for gzip's header and trailer
 
 

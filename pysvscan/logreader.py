@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Parsed = tuple[bytes, bytes, bytes]  # order, label, text
 
 LATEST = b"@" + b"f" * 24
+LINE_BYTES = 1 << 20
 
 
 class Window:
@@ -174,8 +175,7 @@ class Logreader:
         """
         is_first = True
         for block in blocks:
-            lines = (self.unfinished + block).split(b"\n")
-            self.unfinished = lines.pop()
+            lines = self.cut(block)
             if is_first:
                 is_first = False
                 first = self.first_stamp(lines)
@@ -187,6 +187,17 @@ class Logreader:
                 self.unfinished = b""
                 return
             yield from self.select(lines, window)
+
+    def cut(self, block: bytes) -> list[bytes]:
+        """Cut what comes next into lines; what follows the last newline stays `unfinished`.
+
+        A line may be as long as its writer likes: what is too long to hold comes in pieces.
+        """
+        lines = (self.unfinished + block).split(b"\n")
+        if len(lines[-1]) > LINE_BYTES:
+            lines.append(b"")
+        self.unfinished = lines.pop()
+        return lines
 
     def first_stamp(self, lines: list[bytes]) -> bytes:
         """Find the first stamp in lines; b"" where there is none."""

@@ -245,6 +245,27 @@ def test_damage_is_said_and_the_rest_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    """Who owns a log cannot have root print another file by a link."""
+    (tmp_path / "secret").write_bytes(b"secret\n")
+    path = logdirs.make(tmp_path / "main", [(BEGIN_NS, b"one\n", "")])
+    for name in (os.fsdecode(tai.label(BEGIN_NS + 1)) + ".s", "current", "previous"):
+        (path / name).unlink(missing_ok=True)
+        (path / name).symlink_to(tmp_path / "secret")
+    got, said = texts(path)
+    assert got == [b"one"]
+    assert len(said) == 2
+
+
+def test_endless_line_comes_in_pieces(tmp_path: Path) -> None:
+    """A line of megabytes is neither held as a whole nor copied with each block."""
+    path = logdirs.make(tmp_path / "main", [], b"x" * 3_000_000 + b"\n" + b"y" * 3_000_000)
+    got, said = texts(path)
+    assert b"".join(got) == b"x" * 3_000_000 + b"y" * 3_000_000
+    assert max(map(len, got)) < 2_000_000
+    assert said == []
+
+
 def test_lines_without_stamps_are_bounded_by_names(tmp_path: Path) -> None:
     """An archive is in a window if some of its lines may be; each stands where it may begin."""
     ends = [BEGIN_NS + it * SECOND_NS for it in (10, 20, 30)]
