@@ -152,6 +152,8 @@ class Stopping:
             entry.log.feed(ord("o"))  # it died, or waits: once more, for what is in the pipe
         if entry.main is None and entry.log and entry.pipe >= 0:
             if is_opening(entry.log, entry.pipe):
+                if entry.log.paused:
+                    entry.log.feed(ord("c"))  # stopped that early, it would never open it
                 entry.later(OPENING_NS, functools.partial(self.end_log, entry))
             else:
                 self.close_pipe(entry, entry.log)

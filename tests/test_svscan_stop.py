@@ -130,14 +130,27 @@ def test_stop_empties_a_pipe_that_a_stray_holds(ending: Ending, tmp_path: Path) 
     assert running.lines() == []
 
 
-def test_stop_continues_a_paused_logger(ending: Ending, tmp_path: Path) -> None:
-    """A paused logger reads to the end too."""
+EARLY = """
+import os, sys
+from pysvscan import stopping
+stopping.is_opening = lambda log, _: b") T " in open(f"/proc/{log.pid}/stat", "rb").read()
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("program", [scan.OURS, (sys.executable, "-I", "-c", EARLY)])
+def test_stop_continues_a_paused_logger(
+    ending: Ending, tmp_path: Path, program: tuple[str, ...]
+) -> None:
+    """A paused logger reads to the end too; also one that was stopped before it had its pipe."""
     where = service(tmp_path / "service/talker", f"read line < go; echo $line; {SLEEP}", LOGGER)
     os.mkfifo(where / "go")
-    running = ending.start(tmp_path / "service")
+    running = ending.start(tmp_path / "service", program=program)
     wait_up(where / "log")
     command(where / "log", b"p")
-    wait_until(lambda: (status(where / "log") or status(where)).paused)  # type: ignore[union-attr]
+    logger = pid(where / "log")  # in a read, it may take a line with it that comes before it stops
+    wait_until(lambda: ") T " in read(Path(f"/proc/{logger}/stat")))
     (where / "go").write_text("hello\n")
     wait_until(lambda: unread_at(where / "supervise/pipe"))
     assert running.stop() == 0
