@@ -237,6 +237,7 @@ def test_damage_is_said_and_the_rest_is_read(tmp_path: Path) -> None:
     assert sorted(said) == sorted(
         [
             f"unable to read {name[:-1]}0.s",
+            f"unable to open {name[:-1]}1.s",
             f"unable to read all of {torn.name}: it ends too early",
             f"unable to read all of {torn_zst.name}: it ends too early",
             f"unable to read all of {damaged.name}: it is damaged",
