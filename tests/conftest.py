@@ -1,4 +1,4 @@
-"""For all tests: Hypothesis' profiles, a host of services, and the package as pip installs it."""
+"""For all tests: Hypothesis' profiles, a host, a svscan, the package as pip installs it."""
 
 import contextlib
 import os
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tests.hosted import Host
+    from tests.scan import Scan
 
 settings.register_profile(
     "default",
@@ -52,6 +53,15 @@ def host(request: pytest.FixtureRequest) -> "Iterator[Host]":
 
     with hosting(None, getattr(request, "param", "best")) as made:
         yield made
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> "Iterator[Scan]":
+    """Run svscan with three services; the two good ones keep their processes."""
+    from tests.scan import hurrying
+
+    with hurrying(tmp_path / "service") as found:
+        yield found
 
 
 class Installed:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,6 @@ from tests.scan import (
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Scan]:
-    """Run svscan with three services; the two good ones keep their processes."""
-    with scan.hurrying(tmp_path / "service") as found:
-        yield found
 
 
 NAMES = (

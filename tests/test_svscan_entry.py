@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,6 @@ from tests.scan import (
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Scan]:
-    """Run svscan with three services; the two good ones keep their processes."""
-    with scan.hurrying(tmp_path / "service") as found:
-        yield found
 
 
 def test_looks_are_as_often_as_those_of_c() -> None:

@@ -36,13 +36,6 @@ from tests.wait import wait_until
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Scan]:
-    """Run svscan with three services; the two good ones keep their processes."""
-    with scan.hurrying(tmp_path / "service") as found:
-        yield found
-
-
 @contextlib.contextmanager
 def mounted(path: Path) -> Iterator[Callable[[str], None]]:
     """Have a file system of its own there; gives what makes it "ro" or "rw"."""

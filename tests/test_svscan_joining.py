@@ -1,11 +1,9 @@
 """svscan: loggers that come later than their service, or are none."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import scan
 from tests.scan import (
     LOGGER,
     SLEEP,
@@ -22,13 +20,6 @@ from tests.scan import (
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Scan]:
-    """Run svscan with three services; the two good ones keep their processes."""
-    with scan.hurrying(tmp_path / "service") as found:
-        yield found
 
 
 def test_log_that_comes_later_joins_at_the_next_start(running: Scan) -> None:

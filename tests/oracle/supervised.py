@@ -5,11 +5,13 @@ means nothing: when that is gone from the FIFO, the byte before it has had its w
 what the process makes of a signal; and of that `look` waits for the end.
 """
 
+import contextlib
 import os
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,13 +65,16 @@ class Supervised:
         self.control = os.open(path / "supervise/control", os.O_RDWR | os.O_NONBLOCK)
 
     def is_ready(self) -> bool:
-        """Say whether somebody holds ok and control open; a test may have put plain files there."""
+        """Say whether somebody holds ok and control open, and has written the status.
+
+        That comes before ok; but a test may have put a plain file there.
+        """
         try:
             for name in ("ok", "control"):
                 os.close(os.open(self.path / "supervise" / name, os.O_WRONLY | os.O_NONBLOCK))
         except OSError:
             return False
-        return True
+        return (self.path / "supervise/status").exists()
 
     def send(self, byte: bytes, svc: str = "") -> Look:
         """Send a byte, wait until it has had its effect, and look.
@@ -187,3 +192,22 @@ def supervise(program: str, path: Path) -> Supervised:
             stderr=stderr,
         )
     return Supervised(path, process)
+
+
+@contextlib.contextmanager
+def scanning(program: str, where: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run an svscan, and end it by KILL: whoever started services ends them."""
+    with (where.parent / f"{where.name}.stderr").open("ab") as stderr:
+        process = subprocess.Popen(
+            [program],
+            cwd=where,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,  # ours warns of a shell's job, which the tests may be
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

@@ -6,16 +6,15 @@ Not tested: what a byte does in the second after a start, when C is deaf (a devi
 import os
 import random
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.oracle.runner import Pair, count, environment, run
-from tests.oracle.supervised import Look, Supervised, make_service, supervise
+from tests.oracle.runner import Pair, count, run
+from tests.oracle.supervised import Look, Supervised, make_service, scanning, supervise
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
@@ -77,32 +76,13 @@ def follow_alone(program: str, where: Path, cases: Sequence[Case]) -> list[list[
         return list(pool.map(one, range(len(cases))))
 
 
-@contextmanager
-def scan(program: str, where: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run an svscan, and end it by KILL: whoever started services ends them."""
-    with (where.parent / f"{where.name}.stderr").open("ab") as stderr:
-        process = subprocess.Popen(
-            [program],
-            cwd=where,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 def follow_hosted(svscan: str, where: Path, cases: Sequence[Case]) -> list[list[Look]]:
     """Follow all cases under one svscan."""
     paths = [
         make_service(where / str(number), *case.fatal, down=case.down)
         for number, case in enumerate(cases)
     ]
-    with ExitStack() as stack, scan(svscan, where):
+    with ExitStack() as stack, scanning(svscan, where):
 
         def one(number: int) -> list[Look]:
             service = Supervised(paths[number], None)
@@ -196,7 +176,7 @@ def drive(svscan: str, programs: dict[str, str], where: Path) -> list[bytes]:
     path = make_service(where / "a", "t")
     log = make_service(path / "log", down=True)
     said = []
-    with ExitStack() as stack, scan(svscan, where):
+    with ExitStack() as stack, scanning(svscan, where):
         services = [Supervised(path, None), Supervised(log, None)]
         for service in services:
             stack.callback(service.close)

@@ -11,27 +11,11 @@ import pytest
 
 from tests.fifos import unread
 from tests.oracle.runner import Pair, environment, run
-from tests.oracle.supervised import Supervised, make_service, state, supervise
+from tests.oracle.supervised import Supervised, make_service, scanning, state, supervise
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 Oracle = Callable[[str], Pair]
-
-
-def begin(stack: ExitStack, program: str, where: Path) -> subprocess.Popen[bytes]:
-    """Run an svscan until the end of the stack; what it started is ended as well."""
-    with (where.parent / f"{where.name}.stderr").open("ab") as stderr:
-        process = subprocess.Popen(
-            [program],
-            cwd=where,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,  # ours warns of a shell's job, which the tests may be
-        )
-    stack.callback(process.wait)
-    stack.callback(process.kill)
-    return process
 
 
 def said(where: Path) -> list[bytes]:
@@ -67,7 +51,7 @@ def test_supervise_does_not_repeat_itself(oracle: Oracle, tmp_path: Path) -> Non
     with ExitStack() as stack:
         for side, program in (("ours", pair.ours), ("c", pair.c)):
             (tmp_path / side / "a").mkdir(parents=True)
-            begin(stack, program, tmp_path / side)
+            stack.enter_context(scanning(program, tmp_path / side))
         stack.callback(kill_supervise, tmp_path / "c/a")
         wait_until(lambda: len(said(tmp_path / "c")) >= 4)
         assert len(said(tmp_path / "ours")) == 1
@@ -91,7 +75,7 @@ def test_svscan_names_the_service_of_a_logger(oracle: Oracle, tmp_path: Path) ->
         for side, program in (("ours", pair.ours), ("c", pair.c)):
             path = make_service(tmp_path / side / "a", down=True)
             (path / "log").mkdir()
-            begin(stack, program, tmp_path / side)
+            stack.enter_context(scanning(program, tmp_path / side))
             lines.append(wait_until(lambda side=side: said(tmp_path / side))[0])
         for name in ("a", "a/log"):
             stack.callback(kill_supervise, tmp_path / "c" / name)
@@ -108,7 +92,7 @@ def test_svscan_stops_in_order_on_term(oracle: Oracle, tmp_path: Path) -> None:
         left = []
         for side, program in (("ours", pair.ours), ("c", pair.c)):
             path = make_service(tmp_path / side / "a", "t")
-            process = begin(stack, program, tmp_path / side)
+            process = stack.enter_context(scanning(program, tmp_path / side))
             service = Supervised(path, None)
             stack.callback(service.close)
             pid = wait_until(lambda: service.starts() and service.pid())  # noqa: B023
@@ -123,14 +107,14 @@ def test_svscan_is_the_only_one_of_a_directory(oracle: Oracle, tmp_path: Path) -
     """A second C svscan fails each 5 s at each service; ours says so and exits."""
     pair = oracle("svscan")
     with ExitStack() as stack:
-        begin(stack, pair.ours, tmp_path)
+        stack.enter_context(scanning(pair.ours, tmp_path))
         wait_until(lambda: (tmp_path / ".svscan/control").exists())
         second = run([pair.ours], cwd=tmp_path)
         assert (second.code, second.out) == (111, b"")
         assert second.err.startswith(b"svscan: fatal: ")
         assert second.err.endswith(b": temporary failure\n")
         for _ in range(2):
-            assert begin(stack, pair.c, tmp_path).poll() is None
+            assert stack.enter_context(scanning(pair.c, tmp_path)).poll() is None
 
 
 @pytest.mark.deviation("svscan-1000")
@@ -142,7 +126,7 @@ def test_svscan_runs_more_than_1000_services(oracle: Oracle, tmp_path: Path) -> 
             for number in range(1001):
                 (tmp_path / side / str(number)).mkdir(parents=True)
                 (tmp_path / side / str(number) / "down").touch()
-            process = begin(stack, program, tmp_path / side)
+            process = stack.enter_context(scanning(program, tmp_path / side))
             if side == "c":
                 stack.callback(kill_children, process.pid)
         refused = wait_until(lambda: said(tmp_path / "c"))
