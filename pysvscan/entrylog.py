@@ -314,6 +314,7 @@ class EntryLog:
         self.note_leaving()
         self.announce()
         self.close()
+        self.entry.cancel()  # to hurry, where a stray goes on writing into the pipe
         if process:
             process.remove(self)
         self.entry.logs.ended()

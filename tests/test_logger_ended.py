@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from pysvscan.core.orders import Kind
 from pysvscan.entrylog import EntryLog
 from pysvscan.loggers import LoggerProcess, Loggers
 from tests import logs
-from tests.scan import Scan, kill_session, pid
+from tests.scan import Scan, kill_session, pid, service
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.slow]
@@ -97,6 +98,26 @@ class Sent:
         if self.trouble:
             raise OSError(self.trouble, os.strerror(self.trouble))
         self.sent.append(kind)
+
+
+HURRY = """
+import sys
+from pysvscan import entrylog
+entrylog.DRAIN_NS //= 10
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
+
+
+def test_log_that_has_ended_is_looked_after_no_more(path: Path, start: list[Scan]) -> None:
+    """A stray goes on writing into the pipe of a log that has ended: nothing is said of that."""
+    logs.service(path / "a", "(trap '' TERM; while echo x; do sleep 0.01; done) & exec sleep 1000")
+    service(path / "slow", "trap 'sleep 1; exit' TERM; >up; while :; do sleep 0.1; done")
+    start.append(Scan(path, (sys.executable, "-I", "-c", HURRY)))
+    logs.ready(start[0], "a")
+    wait_until((path / "slow/up").exists)
+    assert start[0].stop() == 0
+    assert start[0].lines() == []
 
 
 @pytest.mark.parametrize("trouble", [errno.EACCES, errno.EMFILE])
