@@ -21,7 +21,7 @@ STAMP = "pysvscan/core/stamp.py"
 MUTANTS = (
     Mutant("star-backs-up", MATCH, 'b"[^" + byte + b"]*+"', 'b".*"'),
     Mutant("double-star-is-one", MATCH, r'rb"[^*]*+(?=\*)"', 'b""'),
-    Mutant("dot-is-no-newline", MATCH, "re.DOTALL", "0"),
+    Mutant("dot-is-no-newline", MATCH, "(pattern), re.DOTALL", "(pattern)"),
     Mutant("landmark-of-double-star", MATCH, "[run or STAR for run in runs[1:-1]]", "runs[1:-1]"),
     Mutant("rest-after-literal", MATCH, "if at == len(pattern) or", "if at < len(pattern) and"),
     Mutant("first-match-decides", SELECTION, "in reversed(self.words)", "in self.words"),
