@@ -79,6 +79,8 @@ class Logs:
         if wanted:
             self.take_built_in(wanted)
             return
+        if self.current.failure and not exists(b"run", self.directory):
+            return  # it may be of a [log] that is wrong, which is said
         log = self.entry.open(self.directory, self.entry.label + b"/log")
         if log:
             self.entry.log = log

@@ -103,6 +103,7 @@ def test_svscan_follows_run_of_service_toml(tmp_path: Path) -> None:
         paths = {name: scan.service(outside / name, RUN) for name in "abcd"}
         (paths["a"] / "service.toml").write_text("[run]\numask = '027'\n")
         (paths["b"] / "service.toml").write_text("[run]\nusr = 'daemon'\n")
+        (paths["b"] / "log").mkdir()
         (paths["c"] / "service.toml").symlink_to("missing")
         (paths["d"] / "service.toml").write_text("[run]\nuser = 'no-such-account'\n")
         for name, path in paths.items():
@@ -112,7 +113,8 @@ def test_svscan_follows_run_of_service_toml(tmp_path: Path) -> None:
         wait_until(lambda: any(wrong in line and "b/service.toml" in line for line in it.lines()))
         it.wait_said("svscan: warning: unable to read c/service.toml: file does not exist")
         it.wait_said("supervise: fatal: unable to start d/run: unknown account no-such-account")
-        assert not any((path / "supervise/pipe").exists() for path in paths.values())
+        assert not any((paths[name] / "supervise/pipe").exists() for name in "acd")
+        assert not any("b/log/run" in line for line in it.lines())
         listed = subprocess.run(
             [*OURS, "svstat", "-l", *(str(paths[name]) for name in "bcd")],
             capture_output=True,
