@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -38,6 +39,13 @@ settings.register_profile("deep", settings.get_profile("default"), max_examples=
 seeking = (Phase.explicit, Phase.generate)
 settings.register_profile("seek", settings.get_profile("default"), phases=seeking)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure() -> None:
+    """Have INT and QUIT as on a terminal: a shell's `&` ignores both, and so would children."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
