@@ -141,6 +141,9 @@ class Instances:
         """Carry out changes: all that is new appears only when all of it is complete."""
         changes = list(changes)
         new = [it for it in changes if it.verb == START]
+        for it in new:
+            if self.is_taken(it.service):
+                raise Fatal(f"unable to make {it.service}: it is there, and no instance")
         self.end([f".{it.service}" for it in new if self.is_taken(f".{it.service}")])
         for it in new:
             self.stage(it)

@@ -261,7 +261,9 @@ def test_each_touches_only_its_own(place: Place) -> None:
     assert place.call("delete", "web@foreign", code=111) == [
         f"{fatal} delete web@foreign: no instance"
     ]
-    assert place.call("create", "web@", "foreign", code=111)[0].endswith("web@foreign is there")
+    assert place.call("create", "web@", "foreign", code=111)[0].endswith(
+        "web@foreign: it is there, and no instance"
+    )
     assert place.sync(table("mine"), code=111) == [
         f"{fatal} change web@mine: it was made by create"
     ]
@@ -296,7 +298,7 @@ def test_links_are_not_followed(place: Place, tmp_path: Path) -> None:
     (place.scan / ".web@a").symlink_to(outside)
     assert "unable to open .web@a" in place.call("create", "web@", "a", code=111)[0]
     (place.scan / "web@b").symlink_to(outside)
-    assert "web@b is there" in place.call("create", "web@", "b", code=111)[0]
+    assert "web@b: it is there" in place.call("create", "web@", "b", code=111)[0]
     place.call("create", "web@", "c")
     shutil.rmtree(place.scan / "web@c/env")
     (place.scan / "web@c/env").symlink_to(outside)
@@ -388,6 +390,28 @@ def test_a_removal_that_was_interrupted_goes_on(running: tuple[Place, Scan]) -> 
 
 
 @pytest.mark.slow
+def test_a_log_that_is_down_or_paused_is_drained(running: tuple[Place, Scan]) -> None:
+    """A removed service's last word is in its log, be that down, paused, or neither."""
+    place, _ = running
+    executable(
+        place.template / "run",
+        "trap 'echo last; exit' TERM\necho first\nwhile :; do sleep 0.1; done",
+    )
+    letters = {"a": "u", "b": "d", "c": "p"}
+    for name in letters:
+        place.call("create", "web@", name)
+    for name, letter in letters.items():
+        wait_lines(place, f"web@{name}")
+        fd = os.open(place.scan / f"web@{name}", os.O_RDONLY)
+        removal.tell(fd, b"log", letter.encode())
+        os.close(fd)
+    got = place.call("delete", *[f"web@{name}" for name in letters])
+    assert got == [f"stop web@{name}, its log kept" for name in letters]
+    for name in letters:
+        assert place.lines(f".web@{name}") == ["first", "last"]
+
+
+@pytest.mark.slow
 def test_a_service_that_does_not_end_is_said(running: tuple[Place, Scan]) -> None:
     """It is out of sight and told to end; the same call goes on when it has."""
     place, _ = running
@@ -429,6 +453,14 @@ def test_a_service_that_runs_without_svscan_is_not_hidden(running: tuple[Place, 
     assert pid(place.scan / "web@a") == number
     assert place.call("create", "web@", "a", "SAID=new") == ["change web@a: unfinished (restart)"]
     wait_until(lambda: any(line.endswith("new") for line in place.lines("web@a")))
+
+
+def test_a_service_that_is_no_instance_is_not_touched(place: Place) -> None:
+    """Where the name is another's, nothing is made of the instance, and the other stays."""
+    (place.scan / "web@b").mkdir()
+    got = place.sync(table("a", "b"), code=111)
+    assert got == ["svinstance: fatal: unable to make web@b: it is there, and no instance"]
+    assert sorted(os.listdir(place.scan)) == [".svinstance", "web@b"]
 
 
 def test_only_one_at_a_time(place: Place) -> None:
