@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PACKET_BYTES = 131072
 YOUNG_NS = restart.SECOND_NS // 2  # dead sooner than this, it is not started again at once
+LATE_NS = 10 * restart.SECOND_NS  # has not ended sooner: a full disk, say, or a processor keeps it
 AGAIN_NS = restart.SECOND_NS  # a packet cannot be sent for want of something
 EVERYBODYS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETOOMANYREFS)  # no use to try others
 Where = tuple[str, object]  # the account ("": our own), and whose own process it is (None: all's)
@@ -270,6 +271,19 @@ class Loggers:
             asked = signal.SIGUSR1 if pid in self.heirs else signal.SIGTERM
             with contextlib.suppress(OSError):  # it ended by itself
                 signal.pidfd_send_signal(pidfd, asked)
+        self.look_late()
+
+    def look_late(self) -> None:
+        """Look in a while whether those who were asked to end have."""
+        if self.former:
+            self.scan.loop.at(time.monotonic_ns() + LATE_NS, self, self.say_late)
+
+    def say_late(self) -> None:
+        """Say who has not ended: the logs that it holds are down to svstat, for no reason seen."""
+        for pid in self.former.values():
+            message = f"the logger of a former svscan, pid {pid}, has not ended: its logs wait"
+            self.scan.say_seldom("svscan", "warning", message, None)
+        self.look_late()
 
     def hold_former(self, recorded: Identity) -> None:
         """Hold one logger by its pidfd, if it is alive and we may end it."""

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from pysvscan.core.orders import Kind
 from pysvscan.entrylog import EntryLog
 from pysvscan.loggers import LoggerProcess, Loggers
+from pysvscan.svscan import Svscan
 from tests import logs
 from tests.scan import Scan, kill_session, pid, service
 from tests.wait import wait_until
@@ -141,3 +143,25 @@ def test_log_that_cannot_be_handed_over(trouble: int) -> None:
         later.pop()()
     assert (first.sent, second.sent) == ([Kind.OPEN, Kind.STATE], [Kind.OPEN])
     assert not process.queue
+
+
+def test_former_logger_that_does_not_end_is_named() -> None:
+    """It keeps its logs from ours: that is said, until it has ended."""
+    said: list[str] = []
+    later: list[Callable[[], None]] = []
+    loop = SimpleNamespace(at=lambda _at, _owner, do: later.append(do))
+    scan = SimpleNamespace(loop=loop, say_seldom=lambda *words: said.append(words[2]))
+    loggers = Loggers.__new__(Loggers)
+    loggers.scan, loggers.heirs = cast("Svscan", scan), set()
+    with subprocess.Popen(["sleep", "1000"]) as former:
+        pidfd = os.pidfd_open(former.pid)
+        loggers.former = {pidfd: former.pid}
+        loggers.end_former()
+        assert former.wait() == -signal.SIGTERM
+    later.pop()()
+    name = f"the logger of a former svscan, pid {former.pid}"
+    assert said == [f"{name}, has not ended: its logs wait"]
+    os.close(pidfd)
+    loggers.former.clear()
+    later.pop()()
+    assert (len(said), later) == (1, [])
