@@ -52,10 +52,8 @@ def write(files: "Files", data: bytes) -> None:
 def replace(files: "Files", data: bytes) -> None:
     """Write status.new and rename it to status."""
     new, here = STATUS + b".new", files.directory
-    with contextlib.suppress(OSError):
-        os.unlink(new, dir_fd=here)
     try:
-        fd = os.open(new, WRITE | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=here)
+        fd = create(here, new)
     except OSError as exc:
         raise Fatal(f"unable to open {files.path(new)}") from exc
     try:
@@ -70,6 +68,16 @@ def replace(files: "Files", data: bytes) -> None:
         os.rename(new, STATUS, src_dir_fd=here, dst_dir_fd=here)
     except OSError as exc:
         raise Fatal(f"unable to rename {files.path(new)} to status") from exc
+
+
+def create(directory: int, new: bytes) -> int:
+    """Make a file, in place of one that somebody's death has left there."""
+    flags = WRITE | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(new, flags, 0o644, dir_fd=directory)
+    except FileExistsError:
+        os.unlink(new, dir_fd=directory)
+    return os.open(new, flags, 0o644, dir_fd=directory)
 
 
 def keep_owner_and_mode(directory: int, fd: int) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SECOND_NS = 1_000_000_000
 WAITING_NS = 10 * SECOND_NS  # how often we say for whom we wait
 LOGGER_NS = 2 * SECOND_NS  # a logger that does not read to end of file in this gets a TERM
+SOON_NS = SECOND_NS // 4  # who has not ended after this is shown as wanted down
 OPENING_NS = SECOND_NS // 20  # how often we look whether a new logger has its pipe
 TRIES = 3  # so often a logger that cannot even be started is tried
 YOUNG_NS = 5 * SECOND_NS  # an older logger has it, or will never have it
@@ -63,6 +64,7 @@ class Stopping:
         self.begin_waiting()
         for entry in list(self.busy):
             self.scan.boundary(entry, functools.partial(self.end_main, entry))
+        self.announce_soon()
         self.leave_if_idle()
 
     def critical(self, label: bytes, ending: Ending) -> None:
@@ -98,7 +100,18 @@ class Stopping:
                 self.scan.boundary(entry, functools.partial(self.end_log, entry))
                 if isinstance(entry.log, Supervise) and entry.pipe < 0:
                     entry.later(LOGGER_NS, functools.partial(self.terminate, entry))
+        self.announce_soon()
         self.leave_if_idle()
+
+    def announce_soon(self) -> None:
+        """Write the status of those who have not ended by then."""
+        self.scan.loop.at(time.monotonic_ns() + SOON_NS, self.scan, self.announce)
+
+    def announce(self) -> None:
+        """Write the status of those who do not end at once: that they are wanted down."""
+        for entry in self.running:
+            if entry.main:
+                self.scan.boundary(entry, entry.main.catch_up)
 
     def limit(self, budget_ns: int) -> None:
         """Set the moments of the budget."""
@@ -127,14 +140,13 @@ class Stopping:
     def end_main(self, entry: Entry) -> None:
         """Stop a service; one that is set aside is taken up again for this."""
         entry.cancel()
-        for part in entry.parts():
-            part.note_leaving()
+        if entry.log:
+            entry.log.note_leaving()
         if entry.is_aside():
             entry.take_main()
             entry.take_log()
-        for byte in b"dx":
-            if entry.main:
-                entry.main.feed(byte)
+        if entry.main:
+            entry.main.leave()
         self.end_log(entry)
 
     def end_log(self, entry: Entry) -> None:
