@@ -85,6 +85,25 @@ def test_supervise_leaves_on_x(host: Host, path: Path) -> None:
     assert is_supervised(path)
 
 
+def test_supervise_leaves_with_one_status(host: Host, path: Path) -> None:
+    """Of an ordered stop nothing is written but the end, unless that takes its time."""
+    executable(path / "run", "trap '' TERM; echo $$ >>starts; exec sleep 1000")
+    service = host.begin(path)
+    pid = up(host, service, path)
+    host.until(lambda: b"trap" not in Path(f"/proc/{pid}/cmdline").read_bytes())
+    service.leave()
+    assert status(path) == (pid, False, b"u")
+    assert identity.is_left((path / "supervise/child").read_bytes())
+    service.catch_up()
+    assert status(path) == (pid, False, b"d")
+    inode = (path / "supervise/status").stat().st_ino
+    service.catch_up()
+    assert (path / "supervise/status").stat().st_ino == inode
+    scan.command(path, b"k")
+    host.until(service.is_gone)
+    assert status(path) == (0, False, b"d")
+
+
 def test_supervise_runs_once_on_ox(host: Host, path: Path) -> None:
     """-ox: one start, and nobody supervises when it has ended."""
     executable(path / "run", "echo $$ >>starts")
