@@ -3,7 +3,9 @@
 Not tested here: recordio itself, with servers and clients; see test_redact_recordio.py.
 """
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +14,12 @@ import pytest
 from pysvscan.core.orders import Kind, Opening
 from pysvscan.core.redact import Redactor
 from pysvscan.logpipe import Phase
+from tests import logs
 from tests.conversations import Maker, said, shown
+from tests.scan import scanning
 from tests.test_logpipe import LABEL, Host, text
 from tests.test_logpipe import host as host
+from tests.wait import wait_until
 
 REDACT = (b"smtp-auth", b"pop3-auth")
 WORDS = (b"t", b"e", b"=status", b"./main")
@@ -109,3 +114,36 @@ def test_what_raises(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     pipe.timer.cancel()
     host.logger.boundary(pipe, pipe.open)
     host.until(lambda: text(tmp_path / "a") == b"1 < AUTH PLAIN [redacted]\r \n")
+
+
+SECRET = b"c2VjcmV0c2VjcmV0"
+BEFORE = (  # what a logger has read when it is killed, the end of it within a line
+    b"1 > 220 x\r \n1 < AUTH PLAIN\r \n1 > 334 \r \n3 > +OK\r \n3 < PASS %b\r \n"
+    b"4 < AUTH PLAIN %b\r \n4 > 501 b+\n2 > 220 x\r \n2 < AUTH PLAIN c2V"
+)
+AFTER = (
+    b"j%b\r \n1 < %b\r \n1 > 235 ok\r \n2 > 535 no %b\r \n3 > -ERR bad %b\r \n4 > ad %b\r \n"
+    b"4 < %b\r \nthe end\n"
+)
+
+
+@pytest.mark.slow
+def test_killed_logger(tmp_path: Path) -> None:
+    """Whatever a logger was killed in the middle of, nothing secret gets out afterwards."""
+    words = tmp_path / "words"
+    os.mkfifo(words)
+    service = logs.service(tmp_path / "scan/a", f"exec cat <>{words}")
+    toml = service / "service.toml"
+    logs.replace(toml, toml.read_text() + 'redact = ["smtp-auth", "pop3-auth"]\n')
+    with scanning(tmp_path / "scan") as scan, words.open("r+b", buffering=0) as writer:
+        first = logs.logger(service)
+        writer.write(BEFORE.replace(b"%b", SECRET))
+        wait_until(lambda: b"2 > " in logs.text(service / "log/main"))
+        os.kill(first, signal.SIGKILL)
+        logs.logger(service, first)
+        writer.write(AFTER.replace(b"%b", SECRET))
+        wait_until(lambda: b"the end" in logs.text(service / "log/main"))
+        lines = "".join(scan.lines()).encode()
+    everything = b"".join([*files(tmp_path / "scan"), lines])
+    assert SECRET not in everything
+    assert everything.count(b"[redacted]") >= 6
