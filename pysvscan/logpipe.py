@@ -162,7 +162,7 @@ class LogPipe:
             return
         self.feeding.place.note(True)
         try:
-            data = os.read(self.fifo, self.outlets.share(READ_BYTES))
+            data = self.read(self.outlets.share(READ_BYTES))
         except BlockingIOError:
             self.feeding.note()
             return
@@ -176,6 +176,21 @@ class LogPipe:
             self.go_on()
         self.trouble = 0
         self.count_later()
+
+    def read(self, size: int) -> bytes:
+        """Read once; a read that is cut short on purpose does not cut a line.
+
+        The rest of the line might have to wait for a processor, and the end come before that.
+
+        Raises:
+            BlockingIOError: there is nothing.
+        """
+        data = os.read(self.fifo, size)
+        if size < READ_BYTES and len(data) == size:
+            with contextlib.suppress(BlockingIOError):
+                while not data.endswith(b"\n") and len(data) < READ_BYTES:
+                    data += os.read(self.fifo, 1) or b"\n"
+        return data
 
     def count_later(self) -> None:
         """Let others see what was counted in a second: not at each read, but after the last too."""

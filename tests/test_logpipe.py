@@ -140,6 +140,7 @@ def test_processor_holds_next_to_nothing(
     host.until(lambda: only.pid)
     assert len(only.unwritten()) < 2 * 4096
     assert not log.is_listening
+    assert not log.feeding.is_unfinished()  # its rest would have to wait for the processor
     gate.touch()
     host.until(lambda: text(tmp_path / "a").count(b"\n") == 1200)
 
