@@ -18,6 +18,9 @@ def test_readme_names_tests_that_exist() -> None:
     paths = re.findall(r"`((?:tests|contrib|pysvscan)/[^` ]+)`", TEXT)
     assert [path for path in paths if not (TOP / path).exists()] == []
     assert len(paths) > 15
+    modules = re.findall(r"`((?:core/)?\w+\.(?:py|c))`", TEXT)
+    assert [name for name in modules if not (TOP / "pysvscan" / name).exists()] == []
+    assert len(modules) > 30
 
 
 def test_readme_lists_every_deviation() -> None:
