@@ -1,7 +1,8 @@
 """Services that write numbered lines as fast as they are read, and what came of the lines.
 
 Line N holds N and is as long as N says, so that a torn or mixed line cannot look like a whole one.
-The writer notes in `written`, a mapped file, how many it has handed to its pipe.
+The writer notes in `written`, a mapped file, how many it has handed to its pipe. It outlives
+svscan, but not the test: where that is gone, it stops the svscan that there is, and ends.
 """
 
 import os
@@ -12,30 +13,47 @@ from tests.scan import executable
 
 FILL = "x" * 97
 WRITER = """
-import mmap, os, signal, struct, sys, time
+import mmap, os, select, signal, struct, sys, time
 asked = []  # to end: after a whole line
 signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
 fd = os.open("written", os.O_RDWR | os.O_CREAT)
 os.ftruncate(fd, 8)
 done = mmap.mmap(fd, 8)
 (number,) = struct.unpack("q", done[:])
-pause = float(sys.argv[1])
+pause, test, most = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+watched = select.poll()
+try:
+    watched.register(os.pidfd_open(test), select.POLLIN)
+    gone = lambda: watched.poll(0)
+except ProcessLookupError:
+    gone = lambda: True
 while not asked:
+    if gone():
+        os.write(os.open("../.svscan/control", os.O_WRONLY | os.O_NONBLOCK), b"t")
+        break
     lines = b"".join(b"%d %s\\n" % (n, b"x" * (n % 97)) for n in range(number, number + 100))
     while lines:
         lines = lines[os.write(1, lines):]
     number += 100
     done[:] = struct.pack("q", number)
-    time.sleep(pause)
+    time.sleep(pause if number < most else 0.2)
 """
+UNBOUNDED = 1 << 62
 
 
-def make(path: Path, settings: str, pause_s: float = 0) -> Path:
-    """Make a flooding service."""
+def make(path: Path, settings: str, pause_s: float = 0, most: int = UNBOUNDED) -> Path:
+    """Make a flooding service.
+
+    Args:
+        path: where.
+        settings: its service.toml.
+        pause_s: between 100 lines and the next.
+        most: so many lines go at this speed, the rest at 500 a second: memory has an end.
+    """
     path.mkdir(parents=True)
     (path / "service.toml").write_text(settings)
     (path / "writer").write_text(WRITER)
-    executable(path / "run", f"exec {sys.executable} -ISs writer {pause_s}")
+    executable(path / "run", f"exec {sys.executable} -ISs writer {pause_s} {os.getpid()} {most}")
     return path
 
 

@@ -25,6 +25,8 @@ SERVICES = int(os.environ.get("LOGGED", "6"))
 PAUSE_S = float(os.environ.get("PAUSE_S", "0.01"))
 READ_BYTES = 65536
 LONGEST = 120  # bytes of a line
+MOST_BYTES = 4 << 30  # of all services together, at full speed
+MOST = MOST_BYTES // SERVICES // 57  # lines of a service
 EVERY_S = float(os.environ.get("EVERY_S", "0"))
 SCRIPT = "s16777215 n1000 ./main"
 
@@ -34,7 +36,7 @@ def flooded(path: Path) -> Iterator[Scan]:
     """Run services that write as fast as is read."""
     path.mkdir()
     for number in range(SERVICES):
-        flood.make(path / f"s{number}", logs.settings(SCRIPT), PAUSE_S)
+        flood.make(path / f"s{number}", logs.settings(SCRIPT), PAUSE_S, MOST)
     scan = Scan(path)
     try:
         yield scan
