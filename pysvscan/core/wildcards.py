@@ -49,7 +49,7 @@ def compiled(pattern: bytes) -> "re.Pattern[bytes]":
     head, *runs = split(tokens(pattern))
     text = b"".join(map(one_of, head))
     if runs:
-        middle = b"".join(b"(?>.*?" + b"".join(map(one_of, run)) + b")" for run in runs[:-1])
+        middle = b"".join(b"(?>.*?" + b"".join(map(one_of, run)) + b")" for run in runs[:-1] if run)
         text += middle + b".*" + b"".join(map(one_of, runs[-1]))
     return re.compile(text, re.DOTALL)
 
@@ -75,6 +75,7 @@ def may_begin(pattern: bytes, data: bytes) -> bool:
     return True
 
 
+@functools.lru_cache
 def one_of(token: "frozenset[int]") -> bytes:
     """Write the expression of a set of bytes."""
     if token == ANY:
@@ -83,7 +84,10 @@ def one_of(token: "frozenset[int]") -> bytes:
         return b"(?!)"
     if len(token) == 1:
         return re.escape(bytes(token))
-    return b"[" + b"".join(b"\\x%02x" % byte for byte in sorted(token)) + b"]"
+    lows = [byte for byte in token if byte - 1 not in token]
+    highs = [byte for byte in token if byte + 1 not in token]
+    ranges = zip(sorted(lows), sorted(highs), strict=True)
+    return b"[" + b"".join(b"\\x%02x-\\x%02x" % ends for ends in ranges) + b"]"
 
 
 def split(found: "list[Token]") -> "list[list[frozenset[int]]]":
@@ -100,6 +104,7 @@ def split(found: "list[Token]") -> "list[list[frozenset[int]]]":
 def tokens(pattern: bytes) -> "list[Token]":
     """Read a pattern: for each byte of a line, what it may be, or a star."""
     found: list[Token] = []
+    endless: set[int] = set()
     at = 0
     while at < len(pattern):
         byte = pattern[at : at + 1]
@@ -109,7 +114,7 @@ def tokens(pattern: bytes) -> "list[Token]":
         elif byte == b"?":
             found.append(ANY)
         elif byte == b"[":
-            token, at = bracket(pattern, at) or (frozenset(byte), at)
+            token, at = bracket(pattern, at, endless) or (frozenset(byte), at)
             found.append(token)
         elif byte == b"\\":
             found.append(frozenset(pattern[at : at + 1]))  # at the end: NEVER
@@ -119,19 +124,29 @@ def tokens(pattern: bytes) -> "list[Token]":
     return found
 
 
-def bracket(pattern: bytes, at: int) -> "Bracket | None":
-    """Read a set from after its bracket on; None: it has no end, and the bracket stands for itself.
+def bracket(pattern: bytes, at: int, endless: set[int]) -> "Bracket | None":
+    """Read a set; None: it has no end, and the bracket stands for itself.
 
     Only a `]` that comes first does not end it. With a class that there is not it is NEVER.
+
+    Args:
+        pattern: the whole.
+        at: where the set begins, after its bracket.
+        endless: where a member begins after which no end comes; added to. Many brackets without
+            end would else be read to the pattern's end each.
     """
     is_not = pattern[at : at + 1] in (b"!", b"^")
     first = at = at + is_not
     every: set[int] = set()
+    passed: set[int] = set()
     is_known = True
     while pattern[at : at + 1] != b"]" or at == first:
         named, found = NAMED.match(pattern, at), item(pattern, at)
-        if not found:
+        if at in endless or not found:
+            endless |= passed
             return None
+        if at != first:
+            passed.add(at)
         is_known = is_known and not (named and named[1] not in CLASSES)
         every |= found[0]
         at = found[1]

@@ -63,6 +63,9 @@ def ours(pattern: bytes, line: bytes) -> bool:
 @example(pattern=b"a\\", lines=[b"a", b"a\\"])
 @example(pattern=b"[", lines=[b"["])
 @example(pattern=b"[]-a]", lines=[b"]", b"_", b"a", b"-"])
+@example(pattern=b"[x[:alpha:]", lines=[b"[x:", b"[xa", b"[xx"])
+@example(pattern=b"[[]a[]", lines=[b"[a[]", b"[]a[]", b"[a["])
+@example(pattern=b"[a[]]", lines=[b"[]", b"a]", b"[a[]]"])
 @example(pattern=b"[z-a]", lines=[b"a", b"m", b"-"])
 @example(pattern=b"[[:foo:]]", lines=[b"f", b"[", b":]", b"[:foo:]"])
 @example(pattern=b"[![:foo:]]", lines=[b"f", b"["])
@@ -100,6 +103,12 @@ def test_wildcards_take_a_bracket_without_end_for_itself() -> None:
     """So POSIX has it; the C library lets a pattern that ends within a range match nothing."""
     for pattern in (b"[", b"[a", b"[!", b"[a-", b"[]"):
         assert ours(pattern, pattern)
+
+
+def test_wildcards_read_a_long_pattern_once() -> None:
+    """The owner of one service must not hold svscan, which reads its service.toml, for minutes."""
+    assert ours(b"[" * 20000 + b"*" * 20000, b"[" * 20000)
+    assert ours(b"[!a]" * 2000 + b"[a\\]" * 2000, b"b" * 2000 + b"[a]" * 2000)
 
 
 def test_wildcards_do_not_back_up() -> None:
