@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 FULL = ("block", "drop-archives", "drop-lines")
 COMPRESS = ("gzip", "zstd")
 UNIT_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
+MAX_WORDS = 500  # of a script: svscan, and a logger that others share, would read at more for long
 MAX_AGE_NS = 36500 * UNIT_NS["d"]  # a hundred years; in 64 bits as well
 AGE = re.compile(r"([1-9][0-9]{0,9})([smhd])", re.ASCII)
 
@@ -174,6 +175,8 @@ def show_age(age_ns: int) -> str:
 def read_script(key: str, value: object) -> tuple[bytes, ...]:
     """Read a multilog script: a string, split as a shell would, or an array of words."""
     found = split_script(key, value)
+    if len(found) > MAX_WORDS:
+        raise SettingsError(f"{key}: more than {MAX_WORDS} words")
     parsed = script.parse(found)
     for word in found:
         if wrong := what_is_wrong(word, word in parsed.ignored):

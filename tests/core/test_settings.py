@@ -107,6 +107,11 @@ WRONG = [
         "[log]\nscrpt = 1",
         f"log.scrpt: unknown key; known are script, {', '.join(OTHER_KEYS)}",
     ),
+    (f"[log]\nscript = './main{' e' * 500}'", SCRIPT + "more than 500 words"),
+    (
+        "[log]\nscript = '/ wu'",
+        SCRIPT + "wu: w takes no u, new or tmp: they mark files that are not complete",
+    ),
     ("[log]\nscript = 3", SCRIPT + "3 is neither a string nor an array"),
     ("[log]\nscript = {}", SCRIPT + "a table is neither a string nor an array"),
     ("[log]\nscript = ''", SCRIPT + '"" names no directory, as ./main would'),
