@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from pysvscan.core import stamp, tai
 from pysvscan.core.logline import EARLIEST
 from pysvscan.logfile import BLOCK_BYTES
-from pysvscan.logfiles import Logfiles
+from pysvscan.logfiles import Logfiles, look
 from pysvscan.logreader import LATEST, Logreader, Window
+from pysvscan.strerr import Fatal
 from pysvscan.svlog import merged
 from tests import logdirs
 from tests.logdirs import SECOND_NS
@@ -353,3 +354,13 @@ def test_log_without_anything_is_empty(tmp_path: Path) -> None:
     (tmp_path / "main/current").touch()
     assert texts(tmp_path / "main", Window(EARLIEST, EARLIEST)) == ([], [])
     shutil.rmtree(tmp_path / "main")
+
+
+def test_log_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """What stands there may be a file, or nothing."""
+    path = os.fsencode(tmp_path / "main")
+    with pytest.raises(Fatal, match=r"unable to read .*/main"):
+        look(path)
+    (tmp_path / "main").touch()
+    with pytest.raises(Fatal, match=r"unable to read .*/main"):
+        look(path)

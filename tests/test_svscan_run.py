@@ -3,6 +3,7 @@
 Not tested: that a service which exits at once is named: C says nothing of it either.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,6 +110,30 @@ def test_run_that_is_mended_starts(spoilt: Scan, spoil: Spoil, cause: str) -> No
         (where / "run").rmdir()
     executable(where / "run", scan.SLEEP)
     wait_until(lambda: is_sleeping(where))
+
+
+# What it does by itself now and then, it does not do in this test's life.
+PATIENT = """
+import sys
+from pysvscan import svscan
+from pysvscan.core import restart
+svscan.TICK_NS *= 1000
+restart.RETRY_NS *= 1000
+restart.delay = lambda failures: 10**13
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_run_that_is_mended_starts_at_once(tmp_path: Path) -> None:
+    """Whoever mends it need not wait for the next try: its directory is watched."""
+    where = service(tmp_path / "service/bad")
+    not_executable(where / "run")
+    with scanning(tmp_path / "service", program=(sys.executable, "-I", "-c", PATIENT)) as running:
+        running.wait_said("supervise: fatal: unable to start bad/run: access denied")
+        (where / "run").chmod(0o755)
+        wait_until(lambda: is_sleeping(where))
 
 
 def is_sleeping(where: Path) -> bool:
