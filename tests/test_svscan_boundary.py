@@ -213,7 +213,7 @@ def seconds(line: str) -> int:
     return int(line.split(" set aside for ")[1].split()[0])
 
 
-@pytest.mark.parametrize("place", ["before-Supervise-feed", "before-Supervise-died"])
+@pytest.mark.parametrize("place", ["before-Supervise-leave", "before-Supervise-died"])
 def test_exception_while_stopping_holds_nobody(tmp_path: Path, place: str) -> None:
     """Svscan stops the others and leaves; what lives on is found again by the next svscan."""
     path, armed = tmp_path / "service", tmp_path / "armed"
@@ -226,11 +226,11 @@ def test_exception_while_stopping_holds_nobody(tmp_path: Path, place: str) -> No
         assert found.stop() == 0
         assert len(aside(found, place)) == 1
         assert not is_alive(good)
-        assert is_alive(number) == (place == "before-Supervise-feed")
+        assert is_alive(number) == (place == "before-Supervise-leave")
         (armed / place).unlink()
         found.start()
         wait_until(lambda: is_one(path / place))
-        assert (pid(path / place) == number) == (place == "before-Supervise-feed")
+        assert (pid(path / place) == number) == (place == "before-Supervise-leave")
 
 
 def test_lines_wait_while_a_service_is_set_aside_and_descriptors_are_short(tmp_path: Path) -> None:
