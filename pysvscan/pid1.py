@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pysvscan.loop import Deadline, Loop
 
 PR_SET_CHILD_SUBREAPER = 36
-GAP_NS = 100_000_000  # looking for orphans takes longer the more children there are
+GAP_NS = 100_000_000
+LATEST_NS = 1_000_000_000
+SHARE = 500  # looking for orphans takes at most so small a part of our time
 
 
 def is_pid1() -> bool:
@@ -33,13 +35,16 @@ class Orphans:
     """Reaps what becomes our child without being a service.
 
     Services are waited for by pidfd, as a look at all children at each death would take most of a
-    restart's time. So for orphans there is such a look at a SIGCHLD, but not twice in GAP_NS.
+    restart's time. So for orphans there is such a look after a SIGCHLD, but not twice in GAP_NS,
+    and the later the longer the last one took (2 ms among 4,000 services): the deaths until then
+    share it, and no restart waits for it.
     """
 
     def __init__(self, loop: "Loop") -> None:
         self.loop = loop
         self.timer: Deadline | None = None
         self.looked_ns = time.monotonic_ns() - GAP_NS
+        self.delay_ns = 0
 
     def adopt(self) -> None:
         """Take them from now on."""
@@ -47,9 +52,9 @@ class Orphans:
         self.loop.signal(signal.SIGCHLD, self, self.child_died)
 
     def child_died(self) -> None:
-        """Look soon, which is at once where the last look is some time ago."""
+        """Look soon: at once where that costs nothing, and the last look is some time ago."""
         if self.timer is None:
-            at_ns = max(time.monotonic_ns(), self.looked_ns + GAP_NS)
+            at_ns = max(time.monotonic_ns() + self.delay_ns, self.looked_ns + GAP_NS)
             self.timer = self.loop.at(at_ns, self, self.look)
 
     def look(self) -> None:
@@ -57,3 +62,4 @@ class Orphans:
         self.timer = None
         self.looked_ns = time.monotonic_ns()
         self.loop.reap()
+        self.delay_ns = min((time.monotonic_ns() - self.looked_ns) * SHARE, LATEST_NS)

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pysvscan import signals, strays, tree
+from pysvscan import pid1, signals, strays, tree
 from pysvscan.loop import Loop
 from tests import pidns
 from tests.pidns import contained
@@ -112,7 +113,7 @@ def test_signal_before_the_handlers_is_not_lost(tmp_path: Path) -> None:
     (tmp_path / "service").mkdir()
     early = """
 import os, sys
-from pysvscan import signals, strays, tree
+from pysvscan import pid1, signals, strays, tree
 from pysvscan.loop import Loop
 hold = signals.hold
 def held():
@@ -192,3 +193,32 @@ def test_budget_is_a_number_of_seconds(tmp_path: Path, word: str) -> None:
     """Anything else is a wrong usage."""
     with ending(tmp_path, "--stop-budget", word) as running:
         assert running.wait_end() == 100
+
+
+class Counted:
+    """A loop with so many children that looking at them takes 3 ms."""
+
+    def __init__(self) -> None:
+        self.looks: list[int] = []
+
+    def at(self, at_ns: int, owner: object, callback: object) -> None:  # noqa: ARG002
+        """Note the moment of the next look."""
+        self.looks.append(at_ns)
+
+    def reap(self) -> None:
+        """Take that time."""
+        end_ns = time.monotonic_ns() + 3_000_000
+        while time.monotonic_ns() < end_ns:
+            pass
+
+
+def test_orphans_wait_longer_for_a_look_that_takes_longer() -> None:
+    """The first look is at once; after one that took 3 ms the next waits, for a second at most."""
+    loop = Counted()
+    orphans = pid1.Orphans(loop)  # type: ignore[arg-type]
+    orphans.child_died()
+    assert loop.looks[0] <= time.monotonic_ns()
+    orphans.look()
+    before_ns = time.monotonic_ns()
+    orphans.child_died()
+    assert before_ns + pid1.LATEST_NS <= loop.looks[1] <= time.monotonic_ns() + pid1.LATEST_NS
