@@ -7,11 +7,15 @@ import os
 import time
 from collections.abc import MutableMapping
 
-import structlog
-
 from pysvscan import strerr
 from pysvscan.core.seldom import Seldom
+from pysvscan.later import put_off
 from pysvscan.stderr import Stderr
+
+put_off(
+    "asyncio"
+)  # of which structlog has loggers that are none of ours: 6 MB for as long as we live
+import structlog  # noqa: E402
 
 Event = MutableMapping[str, object]
 

@@ -132,6 +132,14 @@ def test_small_commands_import_nothing_heavy(installed: Installed, plain: Path) 
     assert imported & HEAVY == set()
 
 
+def test_svscan_puts_asyncio_off(installed: Installed, plain: Path) -> None:
+    """It is not there, with its ssl, until somebody uses it."""
+    look = "import sys, pysvscan.svscan as s; print('ssl' in sys.modules)"
+    use = "import asyncio; print(asyncio.run(asyncio.sleep(0, 'done')))"
+    out = run([str(installed.python), "-I", "-c", f"{look}; {use}"], cwd=plain).out
+    assert out.split() == [b"False", b"done"]
+
+
 def test_hostile_modules_are_hostile(installed: Installed, hostile: Path) -> None:
     """Without isolation the same directory and environment do stop the interpreter."""
     words = [str(installed.python), "-c", "import signal"]
