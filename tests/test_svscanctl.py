@@ -34,6 +34,10 @@ def test_nobody_there_is_said(tmp_path: Path) -> None:
     (tmp_path / ".svscan").mkdir()
     os.mkfifo(tmp_path / ".svscan/control")
     assert ask("-a", tmp_path) == (111, "", doing)
+    (tmp_path / ".svscan/control").unlink()
+    (tmp_path / ".svscan/control").write_text("a copy")
+    assert ask("-a", tmp_path) == (111, "", doing)
+    assert (tmp_path / ".svscan/control").read_text() == "a copy"
     missing = f"svscanctl: fatal: unable to read directory {tmp_path}/no: file does not exist\n"
     assert ask("-l", tmp_path / "no") == (111, "", missing)
 

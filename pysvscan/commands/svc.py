@@ -5,6 +5,7 @@ The letters `q12w+=` are daemontools-encore's. Source: daemontools 0.76 svc.c.
 
 import errno
 import os
+import stat
 
 # The builtin module: see strerr.
 from _signal import SIG_IGN, SIGPIPE, signal
@@ -54,6 +55,8 @@ def control(directory: bytes, letters: bytes) -> None:
         os.chdir(directory)
         doing = f"unable to control {where}"
         fd = os.open(b"supervise/control", os.O_WRONLY | os.O_NONBLOCK)
+        if not stat.S_ISFIFO(os.fstat(fd).st_mode):  # a link: we would write over any file
+            raise OSError(errno.ENXIO, "")
         doing = f"error writing commands to {where}"
         os.set_blocking(fd, True)
         os.write(fd, letters)

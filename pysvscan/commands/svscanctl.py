@@ -6,6 +6,7 @@ service; the list is read from files, and asks nobody.
 
 import errno
 import os
+import stat
 
 from pysvscan import sgetopt, strerr
 from pysvscan.commands import svstat
@@ -43,6 +44,8 @@ def control(directory: bytes, letter: bytes) -> None:
     doing = f"unable to control {strerr.name(directory)}"
     try:
         fd = os.open(directory + b"/.svscan/control", os.O_WRONLY | os.O_NONBLOCK)
+        if not stat.S_ISFIFO(os.fstat(fd).st_mode):  # of a copy of the directory, say
+            raise OSError(errno.ENXIO, "")
         os.write(fd, letter)
         os.close(fd)
     except OSError as exc:

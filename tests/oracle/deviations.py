@@ -270,6 +270,12 @@ DEVIATIONS = (
         source="svc.c main(): sgetopt; supervise.c doit()",
     ),
     Deviation(
+        name="svc-plain-files",
+        what="a control that is no FIFO is supervise not running; C writes its letters over it",
+        why="by a link there, whoever owns a service had root's svc write into any file",
+        source="svc.c main(): open_write()",
+    ),
+    Deviation(
         name="svstat-long",
         what="a first word -l or --json asks for more than C's words; C takes it for a directory",
         why="what 18 bytes do not hold had no place in the line that scripts read",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.oracle.runner import Pair, environment, run
+from tests.oracle.runner import Pair, Result, environment, run
 from tests.oracle.service import Service, service
 from tests.wait import wait_until
 
@@ -89,21 +89,36 @@ def test_svc_reads_any_options_as_c(
 
 
 def test_svc_warns_as_c_of_what_it_cannot_reach(oracle: Oracle, tmp_path: Path) -> None:
-    """A directory that is none, a control that is missing, dead, a directory, a loop or full."""
-    for name in ("plain", "folder", "loop", "full", "file"):
+    """A directory that is none, a control that is missing, dead, a directory or a loop."""
+    for name in ("plain", "folder", "loop"):
         (tmp_path / name / "supervise").mkdir(parents=True)
     (tmp_path / "folder/supervise/control").mkdir()
     (tmp_path / "loop/supervise/control").symlink_to("control")
-    (tmp_path / "full/supervise/control").symlink_to("/dev/full")
-    (tmp_path / "file/supervise/control").write_text("")
     (tmp_path / "notdir").write_text("")
     with service(tmp_path / "dead"):
         pass
-    names = ["plain", "missing", "dead", "folder", "loop", "full", "file", "notdir", "-x"]
+    names = ["plain", "missing", "dead", "folder", "loop", "notdir", "-x"]
     with service(tmp_path / "up") as up:
         assert sent(oracle("svc"), ["-du", *names, "up"], up, tmp_path) == b"du"
         for name in names:
             oracle("svc").compare(["-x", "--", name], cwd=tmp_path)
+
+
+@pytest.mark.deviation("svc-plain-files")
+@pytest.mark.parametrize("target", ["passwd", "/dev/full"])
+def test_svc_writes_over_no_file(oracle: Oracle, tmp_path: Path, target: str) -> None:
+    """A link in control's place leads to no harm; C writes its letters over the file."""
+    pair = oracle("svc")
+    (tmp_path / "up/supervise").mkdir(parents=True)
+    (tmp_path / "up/supervise/control").symlink_to(tmp_path / target)
+    (tmp_path / "passwd").write_text("root")
+    result = pair.run(["-t", "up"], cwd=tmp_path)
+    assert result == Result(0, b"", b"svc: warning: unable to control up: supervise not running\n")
+    assert (tmp_path / "passwd").read_text() == "root"
+    by_c = run([pair.c, "-t", "up"], cwd=tmp_path)
+    full = b"svc: warning: error writing commands to up: out of disk space\n"
+    assert by_c == Result(0, b"", b"" if target == "passwd" else full)
+    assert (tmp_path / "passwd").read_text() == ("toot" if target == "passwd" else "root")
 
 
 def fill(control: Path) -> None:
