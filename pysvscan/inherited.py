@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 OURS = (signal.SIGPIPE, signal.SIGXFSZ)  # ignored by us: a write fails instead
 LAUNCHERS = (b"PYTHONEXECUTABLE", b"__PYVENV_LAUNCHER__")  # followed by an interpreter with -I, too
+NEEDED = frozenset((b"PATH", b"LANG", b"TZ", b"TZDIR", b"PYSVSCAN_PURE"))  # by a logger
+NEEDED_PREFIXES = (b"LC_", b"LD_", b"MALLOC_")
 
 
 class Inherited:
@@ -58,6 +60,14 @@ class Inherited:
     def isolated(self) -> dict[bytes, bytes]:
         """Give the environment for an interpreter: nothing in it moves its packages."""
         return {name: value for name, value in self.env.items() if name not in LAUNCHERS}
+
+    def bare(self) -> dict[bytes, bytes]:
+        """Give what of the environment a logger of another account needs; the rest is root's."""
+        return {
+            name: value
+            for name, value in self.env.items()
+            if name in NEEDED or name.startswith(NEEDED_PREFIXES)
+        }
 
     def defaults(self) -> set[signal.Signals]:
         """List the signals that Python ignores, and a service shall not."""

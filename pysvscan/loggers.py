@@ -326,10 +326,11 @@ class Loggers:
         inherited = self.scan.starter.inherited
         soft = str(inherited.descriptors[0])
         argv = (sys.executable, "-I", "-m", "pysvscan.logger", account, soft)
+        env = inherited.bare() if account else inherited.isolated()
         return os.posix_spawn(
             sys.executable,
             argv,
-            allocator.added(inherited.isolated()),
+            allocator.added(env),
             file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 0)],
             setsigmask=(),
         )

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pysvscan.allocator import KEEPING
 from tests import logs
 from tests.fifos import unread_at
-from tests.scan import executable, pid, scanning
+from tests.scan import command, executable, pid, scanning
 from tests.wait import wait_until
 
 pytestmark = [pytest.mark.slow]
@@ -121,16 +122,21 @@ def test_chunk_that_raises(tmp_path: Path) -> None:
 
 @pytest.mark.root
 def test_account_is_taken_before_anything_is_read(nobody_path: Path, nobody: str) -> None:
-    """As by setuidgid; for an unknown one nothing is read, and nobody else notices."""
+    """As by setuidgid; for an unknown one nothing is read, and nobody else notices.
+
+    What the logger does not need of root's environment it and its processor do not have.
+    """
     run = "echo one; echo two; exec sleep 1000"
     path = nobody_path / "scan"
     for name, user in (("good", nobody), ("bad", "no-such-account")):
-        logs.service(path / name, run, user=user)
+        logs.service(path / name, run, '"!/usr/bin/env >given; cat" ./main', user=user)
     for name in ("good", "bad"):
         (path / name / "log/main").mkdir(mode=0o700)
         shutil.chown(path / name / "log/main", nobody)
     secret = nobody_path / "secret"
-    with secret.open("x") as roots, scanning(path, pass_fds=[roots.fileno()]) as scan:
+    needed = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C"}
+    env = {**needed, "HOME": "/root", "SECRET": "x"}
+    with secret.open("x") as roots, scanning(path, pass_fds=[roots.fileno()], env=env) as scan:
         number = logs.logger(path / "good")
         for it in (scan.process.pid, number, pid(path / "good")):
             open_files = [os.readlink(fd) for fd in Path(f"/proc/{it}/fd").iterdir()]
@@ -138,6 +144,8 @@ def test_account_is_taken_before_anything_is_read(nobody_path: Path, nobody: str
         assert [field(number, it) for it in ("CapPrm", "CapEff", "CapAmb")] == [["0" * 16]] * 3
         ours = {name: field(number, name) for name in ("Uid", "Gid", "Groups")}
         assert ours == setuidgid(nobody)
+        kept = {*map(os.fsdecode, KEEPING)}
+        assert variables(Path(f"/proc/{number}/environ"), b"\0") == {*needed, *kept}
         scan.wait_said("logger: fatal: unknown account no-such-account")
         wait_until(lambda: unread_at(scan.path / "bad/supervise/pipe") == 8)
         assert pid(path / "bad/log") == 0
@@ -145,6 +153,15 @@ def test_account_is_taken_before_anything_is_read(nobody_path: Path, nobody: str
         wait_until(lambda: logs.text(path / "bad/log/main") == b"one\ntwo\n")
         assert logs.ready(scan, "good", "bad") == [number, number]
         assert logs.text(path / "good/log/main") == b"one\ntwo\n"
+        command(path / "good/log", b"a")
+        given = wait_until(lambda: variables(path / "good/log/main/given", b"\n"))
+        assert given - {"PWD", "SHLVL", "_"} == {*needed}  # what a shell adds
+
+
+def variables(file: Path, end: bytes) -> set[str]:
+    """List the names in an environment; none while the file is not there."""
+    entries = logs.content(file).split(end)
+    return {os.fsdecode(entry.partition(b"=")[0]) for entry in entries if entry}
 
 
 def setuidgid(account: str) -> dict[str, list[str]]:
