@@ -39,14 +39,19 @@ def set_variables(chain: "Chain", path: bytes, prefix: bytes = b"") -> None:
 def value(name: bytes) -> bytes | None:
     """Read a file; None: it is empty, or a link to nothing."""
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+        return first_line(read(name))
     except FileNotFoundError:  # a link to nothing counts as an empty file
         return None
+
+
+def read(name: bytes) -> bytearray:
+    """Read a file; a FIFO is not waited for."""
+    fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
     data = bytearray()  # grows in place: bytes would be copied with each read
     while chunk := os.read(fd, 65536):
         data += chunk
     os.close(fd)
-    return first_line(data)
+    return data
 
 
 def first_line(data: bytes | bytearray) -> bytes | None:

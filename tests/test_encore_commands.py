@@ -129,6 +129,9 @@ def test_envini_gives_the_child_variables(installed: Installed, tmp_path: Path) 
         return run([program, *words, "ini", "/usr/bin/env"], cwd=tmp_path, env=env).out.split(b"\n")
 
     assert sorted(child()) == sorted([*expected, b""])
+    os.mkfifo(tmp_path / "fifo")  # as the C programs read: nobody waits for a writer
+    words = [program, "fifo", "/usr/bin/env"]
+    assert run(words, cwd=tmp_path, env={"A": "1"}) == Result(0, b"A=1\n", b"")
     prefixed = [b"OLD=1", b"b=0", b"p.a=1", b"p.b=x", b"p.s_a=3", b"p._b=", b"p.s_=4", b""]
     assert sorted(child("-p", "p.")) == sorted(prefixed)
 

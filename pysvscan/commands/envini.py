@@ -3,7 +3,7 @@
 Source: daemontools-encore's manual, envini(8). A file that is missing is an error like others.
 """
 
-from pysvscan import sgetopt, strerr
+from pysvscan import envfiles, sgetopt, strerr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ def main(argv: list[bytes], chain: "Chain") -> int:
         raise Usage(USAGE)
     prefix = options[-1][1] if options else b""
     try:
-        with open(words[0], "rb", buffering=0) as file:
-            data = file.readall()
+        data = bytes(envfiles.read(words[0]))
     except OSError as exc:
         raise strerr.Fatal(f"unable to read {strerr.name(words[0])}") from exc
     for name, value in parse(data):
