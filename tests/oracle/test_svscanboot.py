@@ -14,6 +14,7 @@ from pysvscan.core.restart import SECOND_NS
 from pysvscan.respawn import Kept, catches
 from tests.conftest import Installed
 from tests.oracle.runner import C_DIRECTORIES, Result, c_program, count, environment, run
+from tests.traps import trapped
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.oracle
@@ -92,12 +93,13 @@ def debians(where: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def ours(installed: Installed, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+def ours(
+    installed: Installed, directory: Path, **changes: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run ours; it ends by TERM, if it has not before, and then stops everything."""
     words = [installed.program("svscanboot"), str(directory)]
-    process = subprocess.Popen(
-        words, env=environment(A="1"), stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    env = environment(A="1", **changes)
+    process = subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield process
     finally:
@@ -132,12 +134,16 @@ def test_svscanboot_starts_what_debians_starts(installed: Installed, tmp_path: P
     """A service's environment and descriptors, and the title that shows what it says.
 
     svscan leads a session. When it is killed, the next one takes the service over; when the title
-    is, another reads the same pipe; TERM ends all. No child of ours keeps a signal blocked.
+    is, another reads the same pipe; TERM ends all. No child of ours keeps a signal blocked, and no
+    program or home of another is in its way.
     """
     with debians(tmp_path / "c") as directory:
         given, _, words = shown(directory)
     directory = scan_directory(tmp_path / "ours")
-    with ours(installed, directory) as boot:
+    with (
+        trapped(installed, tmp_path / "home") as traps,
+        ours(installed, directory, **traps) as boot,
+    ):
         assert shown(directory)[::2] == (given, words)
         first, title, pid = svscan(boot.pid), shown(directory)[1], running(directory)
         assert os.getsid(first) == first
