@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Start = Callable[[], int]  # gives a pid
+    Say = Callable[[str, BaseException | None], None]
 
 HEALTHY_NS = restart.LONGEST_NS  # what lived so long is started again after the shortest delay
 SOON_S = 0.02  # between two looks whether svscan catches TERM already: a start takes longer
@@ -39,7 +40,11 @@ class Kept:
         self.due_ns = self.started_ns = time.monotonic_ns()
 
     def start_if_due(self) -> None:
-        """Start it if it does not run, and the time has come."""
+        """Start it if it does not run, and the time has come.
+
+        Raises:
+            OSError: no process can be had.
+        """
         now_ns = time.monotonic_ns()
         if not self.pid and now_ns >= self.due_ns:
             self.started_ns = now_ns
@@ -63,7 +68,7 @@ class Respawn:
         is_stopping: we were told to stop; svscan is told as soon as it can hear.
     """
 
-    def __init__(self, svscan: "Start", title: "Start", say: "Callable[[str], None]") -> None:
+    def __init__(self, svscan: "Start", title: "Start", say: "Say") -> None:
         self.svscan = Kept(svscan)
         self.title = Kept(title)
         self.say = say
@@ -75,10 +80,18 @@ class Respawn:
         """Keep both running until svscan was stopped in order; the signals HEARD are blocked."""
         while self.code < 0:
             for kept in (self.title, self.svscan):
-                kept.start_if_due()
+                self.start_if_due(kept)
             self.tell()
             self.hear()
         return self.code
+
+    def start_if_due(self, kept: Kept) -> None:
+        """Start one of them, later where no process can be had: without us the other has nobody."""
+        try:
+            kept.start_if_due()
+        except OSError as exc:
+            delay_s = kept.died() // restart.SECOND_NS
+            self.say(f"unable to fork, trying again in {delay_s} s", exc)
 
     def tell(self) -> None:
         """Tell svscan to stop, if we were told."""
@@ -138,7 +151,7 @@ class Respawn:
             if os.WIFSIGNALED(wstatus)
             else f"exited {os.WEXITSTATUS(wstatus)}"
         )
-        self.say(f"svscan {how}, starting it again in {delay_ns // restart.SECOND_NS} s")
+        self.say(f"svscan {how}, starting it again in {delay_ns // restart.SECOND_NS} s", None)
 
 
 def wait(timeout_s: float | None) -> signal.struct_siginfo | None:

@@ -38,14 +38,13 @@ def main(argv: list[bytes], chain: "Chain") -> int:
             return pid
         try:
             become(argv, streams, chain, mask)
+        except strerr.Fatal as exc:
+            strerr.write(strerr.line("svscanboot", exc.label, str(exc), exc.__cause__))
         finally:  # nothing may return into the parent's code
             os._exit(111)
 
-    def say(message: str) -> None:
-        try:  # noqa: SIM105 (contextlib would cost an import)
-            os.write(mouth, strerr.line("svscanboot", "warning", message))
-        except OSError:
-            pass  # nobody reads; svscan is what matters
+    def say(message: str, cause: BaseException | None) -> None:
+        strerr.write(strerr.line("svscanboot", "warning", message, cause), mouth)
 
     return respawn.Respawn(
         lambda: start([b"svscan", directory], (null, writer, writer)),

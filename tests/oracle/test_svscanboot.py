@@ -1,5 +1,6 @@
 """svscanboot beside Debian's script, whose directory is exchanged for one of ours."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from pysvscan import strerr
 from pysvscan.commands import svscanboot
 from pysvscan.core.restart import SECOND_NS
-from pysvscan.respawn import Kept, catches
+from pysvscan.respawn import Kept, Respawn, catches
 from tests.conftest import Installed
 from tests.oracle.runner import C_DIRECTORIES, Result, c_program, count, environment, run
 from tests.traps import trapped
@@ -221,6 +223,27 @@ def test_svscan_that_dies_young_waits_longer(lived_s: int, delays_s: list[int]) 
         kept.start_if_due()
         assert kept.pid == 0
     assert found == delays_s
+
+
+def test_svscanboot_goes_on_where_no_process_can_be_had() -> None:
+    """It says so, and tries again; what runs already keeps the reader of its errors."""
+    said = []
+
+    def fail() -> int:
+        raise OSError(errno.EAGAIN, "")
+
+    def say(message: str, cause: BaseException | None) -> None:
+        said.append((message, strerr.reason(cause or OSError())))
+
+    respawn = Respawn(fail, os.getpid, say)
+    for delay_s in (1, 2):
+        respawn.svscan.due_ns = 0
+        respawn.start_if_due(respawn.svscan)
+        respawn.start_if_due(respawn.svscan)
+        respawn.start_if_due(respawn.title)
+        assert said.pop() == (f"unable to fork, trying again in {delay_s} s", "temporary failure")
+        assert (respawn.svscan.pid, respawn.title.pid, said) == (0, os.getpid(), [])
+        assert 0 < (respawn.timeout_s() or 0) <= delay_s
 
 
 def test_svscanboot_takes_one_directory(installed: Installed, tmp_path: Path) -> None:
