@@ -6,13 +6,13 @@ service.toml; the script in log/run; what lies in log.
 
 import os
 
+from pysvscan import scandirectory
 from pysvscan.strerr import Fatal, name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysvscan.core.settings import Log
 
-SCAN = b"/service"
 RUN_BYTES = 65536
 USUAL = b"main"
 
@@ -54,7 +54,7 @@ def place(word: bytes) -> bytes:
 
 def scan_directory() -> bytes:
     """Say which directory has the services."""
-    return os.environb.get(b"SVDIR") or SCAN
+    return os.environb.get(b"SVDIR") or scandirectory.usual()
 
 
 def missing(path: bytes) -> OSError | None:

@@ -1,10 +1,11 @@
-# bash completion for pysvscan's commands: options, and service directories of $SVDIR (/service).
+# bash completion for pysvscan's commands: options, and service directories of $SVDIR (/service, /etc/service).
 # Read by bash-completion through the files beside it, one for each command; or source it yourself.
 
 # Where the words of a service name are looked for: a path is completed as it is typed, any other
 # word as the name of a service.
 _pysvscan_services() {
     local word=$1 scan=${SVDIR:-/service} directory
+    [[ -n $SVDIR || -d $scan ]] || scan=/etc$scan # Debian's
     case $word in
     */* | .*) set -- "$word"*/ "$word"*/log/ ;;
     *) set -- "$scan/$word"*/ "$scan/$word"*/log/ "$word"*/ ;;

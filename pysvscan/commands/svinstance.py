@@ -1,6 +1,6 @@
 """svinstance create|delete|list|sync: service instances, made of templates."""
 
-from pysvscan import sgetopt, templates
+from pysvscan import scandirectory, sgetopt, templates
 from pysvscan.instances import Instances
 from pysvscan.strerr import Usage
 from pysvscan.svinstance import CALLS, WORDS, Call, say, warn
@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysvscan.pathexec import Chain
 
-SCAN = b"/service"
 WAIT = b"60"
 
 
@@ -26,7 +25,7 @@ def main(argv: list[bytes], chain: "Chain") -> int:
     wait = options.get(b"w", WAIT)
     if not words or words[0] not in CALLS or not wait.isdigit():
         raise Usage(WORDS)
-    directory = options.get(b"d") or chain.env.get(b"SVDIR") or SCAN
+    directory = options.get(b"d") or chain.env.get(b"SVDIR") or scandirectory.usual()
     known = Templates(options.get(b"t") or templates.usual())
     scan = Instances(directory, say, warn, int(wait))
     CALLS[words[0]](Call(scan, known, rest, b"--plan" in argv, b"l" not in options))

@@ -7,14 +7,13 @@ new one takes them over. Source: daemontools 0.76 svscanboot.
 import os
 import signal
 
-from pysvscan import respawn, strerr
+from pysvscan import respawn, scandirectory, strerr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysvscan.pathexec import Chain
 
 PATH = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin"
-DIRECTORIES = (b"/service", b"/etc/service")  # Bernstein's, Debian's
 TITLE = [b"readproctitle", b"service", b"errors:", b"." * 400]
 
 
@@ -22,7 +21,7 @@ def main(argv: list[bytes], chain: "Chain") -> int:
     """Keep svscan running until TERM, with a readproctitle, and nothing of whoever started us."""
     if len(argv) > 2:
         raise strerr.Usage("svscanboot [dir]")
-    directory = argv[1] if len(argv) == 2 else scan_directory()
+    directory = argv[1] if len(argv) == 2 else scandirectory.usual()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, respawn.HEARD)
     for number in respawn.HEARD:
         signal.signal(number, signal.SIG_DFL)  # ignored, it would be by svscan, too
@@ -60,8 +59,3 @@ def become(argv: list[bytes], streams: tuple[int, ...], chain: "Chain", mask: se
         os.dup2(fd, number)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     chain.execute(argv)
-
-
-def scan_directory() -> bytes:
-    """Give the first of the usual scan directories that is there, or else the first."""
-    return next((path for path in DIRECTORIES if os.path.isdir(path)), DIRECTORIES[0])

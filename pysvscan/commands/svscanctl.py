@@ -8,9 +8,8 @@ import errno
 import os
 import stat
 
-from pysvscan import sgetopt, strerr
+from pysvscan import scandirectory, sgetopt, strerr
 from pysvscan.commands import svstat
-from pysvscan.commands.svscanboot import scan_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def main(argv: list[bytes], chain: "Chain") -> int:
         options, words = [], []
     if len(options) != 1 or len(words) > 1:
         raise strerr.Usage("svscanctl -r|-a|-t|-q|-l [dir]")
-    directory = words[0] if words else scan_directory()
+    directory = words[0] if words else scandirectory.usual()
     letter = options[0][0]
     if letter == b"l":
         return svstat.main([b"svstat", *services(directory)], chain)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pysvscan import strerr
-from pysvscan.commands import svscanboot
+from pysvscan import logfinding, scandirectory, strerr
 from pysvscan.core.restart import SECOND_NS
 from pysvscan.respawn import Kept, Respawn, catches
 from tests.conftest import Installed
@@ -252,14 +251,18 @@ def test_svscanboot_takes_one_directory(installed: Installed, tmp_path: Path) ->
     assert result == Result(100, b"", b"svscanboot: usage: svscanboot [dir]\n")
 
 
-def test_svscanboot_finds_the_scan_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Bernstein's, or else Debian's; where there is neither, svscan says so of the first."""
+def test_the_scan_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bernstein's, or else Debian's; where there is neither, svscan says so of the first.
+
+    svlog and svinstance look there, too, but where SVDIR says another.
+    """
     first, second = (os.fsencode(tmp_path / name) for name in ("service", "etc"))
-    monkeypatch.setattr(svscanboot, "DIRECTORIES", (first, second))
-    assert svscanboot.scan_directory() == first
+    monkeypatch.setattr(scandirectory, "USUAL", (first, second))
+    monkeypatch.delenv("SVDIR", raising=False)
+    assert scandirectory.usual() == first
     os.mkdir(second)
-    assert svscanboot.scan_directory() == second
+    assert scandirectory.usual() == second == logfinding.scan_directory()
     os.mkdir(first)
-    assert svscanboot.scan_directory() == first
+    assert scandirectory.usual() == first
+    monkeypatch.setenv("SVDIR", "other")
+    assert logfinding.scan_directory() == b"other"
