@@ -57,7 +57,7 @@ class Selection:
         base, rules = self.ready or self.rules(stamp)
         if base and not rules:
             return stamped(head, data, start, end, stamp)
-        if self.decide and data.find(b"\n", start) == end - 1:  # one line: it has to be looked at
+        if self.decide and start < end == data.find(b"\n", start) + 1:  # one line: look at it
             found = self.decide(data, start, min(end - 1, start + SHOWN_BYTES - len(stamp)))
             is_kept = found.lastindex is None if found else base
             return b"".join((head, stamp, data[start:end])) if is_kept else head

@@ -53,6 +53,7 @@ every = pytest.mark.parametrize(
     words=[b"-*", b"+x*"], stamp=b"x" * 999, head=b"", before=b"", data=b"x\nax\n\n", after=b""
 )
 @example(words=[], stamp=b"@ ", head=b"", before=b"b", data=b"", after=b"")
+@example(words=[b"-*a"], stamp=b"@ ", head=b"", before=b"", data=b"", after=b"b")
 def test_selection_is_the_rule_line_by_line(
     kind: Kind,
     words: list[bytes],
