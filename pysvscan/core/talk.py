@@ -99,16 +99,20 @@ class Talk:
             return text
         body, end = cut(text)
         was_going_on, self.goes_on = self.goes_on, end == b"+"
-        if was_going_on and self.begun is None and self.state is not State.AUTH:
-            return hidden(body, 0, end, text) if self.hides else text
+        if self.is_decided and not was_going_on:
+            self.is_due = False
+        if was_going_on and self.hides and self.begun is None and self.state is not State.AUTH:
+            return hidden(body, 0, end, text)
         return self.client_begin(body, end, text, commands)
 
     def client_begin(
         self, body: bytes, end: bytes, text: bytes, commands: tuple[bytes, ...]
     ) -> bytes:
-        """Take a line's begin, or what may still be that."""
+        """Take a line's begin, or what may be one.
+
+        A mail's last chunk (BDAT) may have no newline: the next command goes on with its line.
+        """
         before, self.begun = self.begun or b"", None
-        self.is_due = self.is_due and not self.is_decided
         if self.state is State.DOUBT and KNOWN.match(body):
             self.state = State.CLEAR
         if self.state is not State.CLEAR:

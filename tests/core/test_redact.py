@@ -122,8 +122,35 @@ CASES = {  # what is read after doubt, and what is seen
         b"1 < AUTH PLAIN [redacted]\r \n1 > 535 5.7.8 Error: authentication failed - (#5.7.1)\r ",
     ),
     "no more after the end": (b"1 < PASS\r \n1 > [EOF]\n1 > -ERR x\r ", None),
+    "a mail's last chunk without a newline": (
+        b"1 < AUTH PLAIN x\r \n1 > 535 no\r \n1 < Help us+\n1 > 250 ok\r \n1 < AUTH PLAIN c2Vj\r \n"
+        b"1 > 535 c2Vj\r ",
+        b"1 < AUTH PLAIN [redacted]\r \n1 > 535 no\r \n1 < Help us+\n1 > 250 ok\r \n"
+        b"1 < AUTH PLAIN [redacted]\r \n1 > 535 [redacted]\r ",
+    ),
+    "sent ahead in pieces": (
+        b"1 < PASS c2Vj\r \n1 < QU+\n1 > +OK\r \n1 < IT\r \n1 > -ERR c2Vj\r ",
+        b"1 < PASS [redacted]\r \n1 < QU+\n1 > +OK\r \n1 < IT\r \n1 > -ERR [redacted]\r ",
+    ),
+    "TLS behind STARTTLS": (
+        b"1 < AUTH LOGIN\r \n1 > 530 must starttls first\r \n1 < STARTTLS\r \n1 > 220 go\r \n"
+        b"1 < \x16\x03\x01\0c AUTH+\n1 < PBSS\xff\0+\n1 > \x16\x03 334 \n1 < \x17\0\xc3\r \n",
+        None,
+    ),
+    "STARTTLS that is refused": (
+        b"1 < STARTTLS\r \n1 > 454 not available\r \n1 < AUTH PLAIN c2Vj\r ",
+        b"1 < STARTTLS\r \n1 > 454 not available\r \n1 < AUTH PLAIN [redacted]\r ",
+    ),
+    "words of a verdict as a password": (  # quoted, they are seen, and tell nobody what they are
+        b"1 < PASS login failed\r \n1 > -ERR no password: login failed\r ",
+        b"1 < PASS [redacted]\r \n1 > -ERR no password: login failed\r ",
+    ),
     "the same pid again": (
         b"1 < AUTH LOGIN\r \ntcpserver: pid 1 from x\n1 > 220 x\r \n1 < HELO x\r \n1 < y\r ",
+        None,
+    ),
+    "the same pid again, unwatched": (
+        b"1 < AUTH LOGIN\r \n2 < x\r \ntcpserver: pid 1 from x\n1 < y\r \n2 < y\r \n1 < z\r ",
         None,
     ),
 }
