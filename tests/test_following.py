@@ -30,12 +30,15 @@ C_MULTILOG = "/usr/bin/multilog"
 class Following:
     """A follower, and the texts that it gave."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, count: int | None = None) -> None:
+        """Begin behind all lines, of which so many are read; None: all."""
         self.said: list[str] = []
         fd = os.open(path, os.O_RDONLY)
         files = Logfiles(os.fsencode(path), fd)
         reader = Logreader(files, 0, stamp.utc, lambda message, _: self.said.append(message))
-        self.got = [entry[3] for entry in reader.entries(Window())]
+        window = Window()
+        found = reader.entries(window) if count is None else reader.last(count, window)
+        self.got = [entry[3] for entry in found]
         self.follower = Follower(reader, None)
 
     def poll(self) -> list[bytes]:
@@ -49,9 +52,9 @@ class Following:
 
 
 @contextmanager
-def following(path: Path) -> Iterator[Following]:
-    """Follow a log from its begin."""
-    found = Following(path)
+def following(path: Path, count: int | None = None) -> Iterator[Following]:
+    """Follow a log from its begin, or from its last lines on."""
+    found = Following(path, count)
     try:
         yield found
     finally:
@@ -205,6 +208,30 @@ def test_empty_file_that_became_nothing_is_not_waited_for(
                 step()
                 it.poll()
         assert it.poll() == [b"0", b"1", b"2"]
+
+
+def test_empty_file_has_no_archive(tmp_path: Path) -> None:
+    """What the next multilog's processor makes, be it without a stamp, is not taken for it."""
+    log = Log(tmp_path / "main")
+    with following(log.path) as it:
+        log.current.unlink()
+        log.add(2)
+        for step in log.process(lambda _: b"2 lines\n"):
+            step()
+        assert it.poll() == [b"2 lines"]
+
+
+def test_what_was_not_read_before_following_is_not_read_later(tmp_path: Path) -> None:
+    """Begun with `-n 0` during a rotation: what is compressed then is known by its content."""
+    log = Log(tmp_path / "main")
+    log.add(2)
+    first, *others = log.process(PACK[".gz"])
+    first()
+    with following(log.path, 0) as it:
+        for step in others:
+            step()
+        log.add()
+        assert it.poll() == [b"2"]
 
 
 def test_lines_written_between_read_and_rotation_are_read(
