@@ -15,7 +15,7 @@ from pysvscan.core.explain import Point
 from pysvscan.core.values import show_word
 from pysvscan.logfiles import looking
 from pysvscan.logreader import Logreader, Window
-from pysvscan.strerr import Usage
+from pysvscan.strerr import Fatal, Usage
 from pysvscan.zone import zone
 
 PROG = "svlog"
@@ -35,13 +35,9 @@ def main(argv: list[bytes]) -> int:
     words = words[1:] if is_quiet or words[:1] == [b"--"] else words
     if not words:
         raise Usage(USAGE)
-    lines: Iterable[bytes]
-    if len(words) == 1 and is_service(words[0]):
-        words, lines = of_service(words[0])
-    else:
-        lines = from_stdin(words)
+    found = of_service(words[0]) if len(words) == 1 else None
     try:
-        tell(words, lines, is_quiet)
+        tell(*(found or (words, from_stdin(words))), is_quiet)
         sys.stdout.flush()
     except BrokenPipeError:
         quiet_end()
@@ -53,17 +49,22 @@ def quiet_end() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def is_service(word: bytes) -> bool:
-    """Say whether the only word names a service, and is no script of one word."""
-    return os.path.isdir(logfinding.base_of(word)) and bool(
-        logfinding.words_of(logfinding.base_of(word))
-    )
+def of_service(word: bytes) -> "tuple[list[bytes], Iterator[bytes]] | None":
+    """Find a service's script, and its lines; None: the word names none, and is a script itself.
 
-
-def of_service(word: bytes) -> "tuple[list[bytes], Iterator[bytes]]":
-    """Find a service's script, and its lines."""
-    words = logfinding.words_of(logfinding.base_of(word))
-    return words, from_log(logfinding.find(word), stamp.of(b"".join(words[:1]), zone))
+    Raises:
+        Fatal: something is wrong in service.toml, or nobody says what the script is.
+    """
+    base = logfinding.base_of(word)
+    if not os.path.isdir(base):
+        return None
+    logfinding.checked_settings_of(base)
+    words = logfinding.words_of(base)
+    if words:
+        return words, from_log(logfinding.find(word), stamp.of(b"".join(words[:1]), zone))
+    if logfinding.is_log(logfinding.place(word)):
+        return None
+    raise Fatal(f"unable to find a script of {strerr.name(word)} in service.toml or log/run")
 
 
 def from_log(path: bytes, stamped: "stamp.Stamp") -> "Iterator[bytes]":

@@ -85,16 +85,28 @@ def settings_of(base: bytes) -> "Log | None":
     """Read [log] of service.toml beside a `log`; None: there is none that can be read."""
     import contextlib
 
+    with contextlib.suppress(Fatal):
+        return checked_settings_of(base)
+    return None
+
+
+def checked_settings_of(base: bytes) -> "Log | None":
+    """Read [log] of service.toml beside a `log`; None: there is none.
+
+    Raises:
+        Fatal: something is wrong in service.toml, or it cannot be read.
+    """
     from pysvscan import servicetoml
 
     path = service_of(base)
-    with contextlib.suppress(OSError, Fatal):
+    try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            return servicetoml.read(fd, path).log
-        finally:
-            os.close(fd)
-    return None
+    except OSError:
+        return None
+    try:
+        return servicetoml.read(fd, path).log
+    finally:
+        os.close(fd)
 
 
 def service_of(base: bytes) -> bytes:

@@ -179,9 +179,11 @@ def take_last(wanted: Wanted, value: bytes) -> None:
 def take_match(wanted: Wanted, value: bytes) -> None:
     """Take -g."""
     import re
+    import warnings
 
     try:
-        wanted.match = re.compile(value).search
+        with warnings.catch_warnings(action="ignore"):  # of what a later Python may see in it
+            wanted.match = re.compile(value).search
     except (re.error, RecursionError, OverflowError) as exc:
         raise Usage(f"-g {strerr.name(value)}: {exc}") from None
 

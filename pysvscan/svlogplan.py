@@ -65,7 +65,7 @@ def look(word: bytes, retain_ns: int | None) -> Seen:
     """Look at one log.
 
     Raises:
-        Fatal: it cannot be found, or read.
+        Fatal: it, or its service.toml, cannot be found, or read.
     """
     path = logfinding.find(word)
     with looking(path) as files:
@@ -119,7 +119,7 @@ def begin_of(files: Logfiles) -> int | None:
 
 def add_settings(seen: Seen, base: bytes, path: bytes) -> None:
     """Add what service.toml, log/run and the logger's counters say."""
-    log = logfinding.settings_of(base)
+    log = logfinding.checked_settings_of(base)
     if log:
         seen.max_age_ns, seen.retain_ns = log.max_age_ns, log.retain_ns
     directories = script.parse(logfinding.words_of(base)).directories

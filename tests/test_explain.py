@@ -96,8 +96,15 @@ def test_errors(tmp_path: Path) -> None:
     one = service(tmp_path / "one", b"", "[log]\nscript = './other'\nuser = 'q'\n")
     (one / "log/main/current").unlink()
     (one / "log/main").rmdir()
-    with pytest.raises(Fatal, match="unable to find a log of"):
-        svlog.main([b"svlog", b"explain", os.fsencode(one)], Chain({}))
+    for toml, said in (
+        (None, "unable to find a log of"),
+        ("[log]\nscript = 5\n", r"one/service.toml: log.script: 5 is "),
+        ("", "unable to find a script of .*one in service.toml or log/run"),
+    ):
+        if toml is not None:
+            (one / "service.toml").write_text(toml)
+        with pytest.raises(Fatal, match=said):
+            svlog.main([b"svlog", b"explain", os.fsencode(one)], Chain({}))
 
 
 def test_broken_pipe(installed: Installed) -> None:

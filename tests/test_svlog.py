@@ -152,6 +152,7 @@ def test_selects(home: Path, svlog: Svlog) -> None:
     """By time, by pattern, by number; options may stand anywhere."""
     log(home / "main", "a b c d e")
     assert svlog("./main", "-n", "1", "-g", "[abd]").out[-2:] == "d\n"
+    assert svlog("./main", "-n", "1", "-g", "[[abd]")[1:] == (f"{LINES[:18]}5{LINES[19:30]}d\n", "")
     window = svlog("--since", "2026-11-24 02:52:03", "./main", "--until=@1795488724").out
     assert window == "2026-11-24 02:52:03.000000000 b\n"
     assert svlog("-n0", "./main") == Result(0, "", "")

@@ -96,8 +96,10 @@ def test_plan_goes_on_without_what_cannot_be_read(
     logdirs.make(scan / "young/log/main", [], b"no stamp\n")
     code, out, _ = plan(capfd, "young", "--retain", "9d")
     assert (code, out.split()[-1]) == (0, "unknown")
-    for name in ("a", "b"):
-        (scan / "smtp/log" / name).mkdir()
+    (scan / "smtp/service.toml").write_text(f"{SCRIPT}retain = '7'\n")
+    code, out, err = plan(capfd)
+    assert (code, out.count("smtp")) == (111, 0)
+    assert f"{scan}/smtp/service.toml: log.retain: " in err
 
 
 @pytest.mark.parametrize(
