@@ -8,19 +8,18 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pysvscan import instances, removal
+from pysvscan import __main__, instances, removal
 from pysvscan.commands import svinstance
 from pysvscan.pathexec import Chain
+from tests.oracle import forked
 from tests.scan import Scan, executable, is_supervised, pid, scanning, wait_started, wait_up
 from tests.wait import wait_until
 
-WORDS = [sys.executable, "-I", "-m", "pysvscan", "svinstance"]
 USER = 'user = "root"\n' if os.geteuid() == 0 else ""
 LINES = "while :; do echo line $((n += 1)) $SAID; sleep 0.01; done"
 
@@ -49,10 +48,19 @@ class Place:
 
     def call(self, *words: str, code: int = 0) -> list[str]:
         """Run svinstance; give what it says."""
-        argv = [*WORDS, "-d", str(self.scan), "-t", str(self.templates), *words]
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        assert done.returncode == code, done.stdout
-        return done.stdout.splitlines()
+        out = forked.memory()
+        child = os.fork()  # a new interpreter would cost most of a test's time
+        if not child:
+            with contextlib.suppress(BaseException):
+                os.dup2(out, 1)
+                os.dup2(out, 2)
+                where = ["-d", str(self.scan), "-t", str(self.templates)]
+                __main__.run("svinstance", [*where, *words])
+            os._exit(99)
+        got = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        text = forked.contents(out).decode()
+        assert got == code, text
+        return text.splitlines()
 
     def sync(self, text: str, *words: str, code: int = 0) -> list[str]:
         """Write a table and have it."""
@@ -158,7 +166,7 @@ def check_whole(lines: list[str]) -> None:
 
 @pytest.mark.slow
 def test_a_classic_log_is_drained(running: tuple[Place, Scan]) -> None:
-    """With log/run instead of [log], under ours: what is in the pipe is in the log."""
+    """With log/run instead of [log], under ours, paused at that: what is in the pipe is logged."""
     place, _ = running
     (place.template / "service.toml").unlink()
     executable(
@@ -167,6 +175,8 @@ def test_a_classic_log_is_drained(running: tuple[Place, Scan]) -> None:
     executable(place.template / "log/run", "mkdir -p main\nexec multilog t ./main")
     place.call("create", "web@", "a")
     wait_started(place.scan / "web@a")
+    wait_up(place.scan / "web@a/log")
+    command_log(place.scan / "web@a", b"p")
     assert place.call("delete", "web@a") == ["stop web@a, its log kept"]
     assert not is_supervised(place.scan / ".web@a/log")
     assert len(place.lines(".web@a")) == 500
@@ -342,7 +352,7 @@ def test_it_goes_on_wherever_it_was_interrupted(place: Place, step: str) -> None
         assert sorted(it.name for it in place.scan.glob("web@*")) == ["web@a", "web@b"]
         assert (place.scan / "web@a/env/SAID").read_text() == "x\n"
         assert not list(place.scan.glob("web@*/.changing"))
-        count += 5 if step == "open" else 1
+        count += 9 if step == "open" else 1
     assert count > 1
 
 
@@ -389,6 +399,35 @@ def test_a_removal_that_was_interrupted_goes_on(running: tuple[Place, Scan]) -> 
     check_whole(place.lines(".web@a"))
 
 
+def command_log(service: Path, letters: bytes) -> None:
+    """Command the log of a service."""
+    fd = os.open(service, os.O_RDONLY)
+    assert removal.tell(fd, b"log", letters)
+    os.close(fd)
+
+
+def test_a_log_is_told_to_read_before_it_is_told_to_end(tmp_path: Path) -> None:
+    """Once each, and with what a supervise hears of a log that is down, or paused."""
+    with contextlib.ExitStack() as held:
+        ends = {}
+        for name in ("supervise/pipe", "log/supervise/control", "log/supervise/ok"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            os.mkfifo(tmp_path / name)
+            ends[name] = open(tmp_path / name, "r+b", buffering=0)
+            held.enter_context(ends[name])
+        directory = os.open(tmp_path, os.O_RDONLY)
+        held.callback(os.close, directory)
+        one = removal.Removal(directory)
+        ends["supervise/pipe"].write(b"last\n")
+        assert [one.is_done(), one.is_done()] == [False, False]
+        assert ends["log/supervise/control"].read(9) == b"oc"
+        ends["supervise/pipe"].read(9)
+        assert [one.is_done(), one.is_done(), one.is_done()] == [False, False, False]
+        assert ends["log/supervise/control"].read(9) == b"xtc"
+        ends["log/supervise/ok"].close()
+        assert one.is_done()
+
+
 @pytest.mark.slow
 def test_a_log_that_is_down_or_paused_is_drained(running: tuple[Place, Scan]) -> None:
     """A removed service's last word is in its log, be that down, paused, or neither."""
@@ -402,9 +441,7 @@ def test_a_log_that_is_down_or_paused_is_drained(running: tuple[Place, Scan]) ->
         place.call("create", "web@", name)
     for name, letter in letters.items():
         wait_lines(place, f"web@{name}")
-        fd = os.open(place.scan / f"web@{name}", os.O_RDONLY)
-        removal.tell(fd, b"log", letter.encode())
-        os.close(fd)
+        command_log(place.scan / f"web@{name}", letter.encode())
     got = place.call("delete", *[f"web@{name}" for name in letters])
     assert got == [f"stop web@{name}, its log kept" for name in letters]
     for name in letters:
