@@ -117,10 +117,10 @@ class Respawn:
     def pass_on(self, number: int) -> None:
         """Serve a signal that is for svscan.
 
-        Where it is dead when it is to stop, it is started for that: the services run.
+        Where it is dead, it is started at once; also when it is to stop: the services run.
         """
-        if number in STOPS:
-            self.is_stopping = True
+        self.is_stopping |= number in STOPS
+        if number in STOPS or not self.svscan.pid:
             self.svscan.due_ns = time.monotonic_ns()
         elif catches(self.svscan.pid, number):
             os.kill(self.svscan.pid, number)

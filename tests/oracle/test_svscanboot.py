@@ -243,6 +243,8 @@ def test_svscanboot_goes_on_where_no_process_can_be_had() -> None:
         assert said.pop() == (f"unable to fork, trying again in {delay_s} s", "temporary failure")
         assert (respawn.svscan.pid, respawn.title.pid, said) == (0, os.getpid(), [])
         assert 0 < (respawn.timeout_s() or 0) <= delay_s
+    respawn.pass_on(signal.SIGHUP)  # who has mended what was wrong need not wait
+    assert (respawn.timeout_s(), respawn.is_stopping) == (0, False)
 
 
 def test_svscanboot_takes_one_directory(installed: Installed, tmp_path: Path) -> None:
