@@ -45,6 +45,7 @@ class Stopping:
         code: svscan's exit code.
         is_due: a critical service has ended, and that is why it begins.
         busy, running: entries that may not be idle yet, and that may still have a service.
+        untold: entries whose service is still to be asked to end.
         strays: what PID 1 has to end besides; None: it is for us to leave alone.
     """
 
@@ -56,13 +57,16 @@ class Stopping:
         self.is_due = False
         self.busy: list[Entry] = []
         self.running: list[Entry] = []
+        self.untold: list[Entry] = []
         self.strays = Strays(scan, self.leave_if_idle) if is_pid1() else None
 
     def begin(self) -> None:
         """Stop each service, and leave when all is gone."""
         self.begun_ns = time.monotonic_ns()
         self.begin_waiting()
-        for entry in list(self.busy):
+        self.untold = self.busy[::-1]
+        while self.untold:
+            entry = self.untold.pop()
             self.scan.boundary(entry, functools.partial(self.end_main, entry))
         self.announce_soon()
         self.leave_if_idle()
@@ -188,6 +192,8 @@ class Stopping:
 
     def leave_if_idle(self) -> None:
         """Leave when nothing is left; as PID 1, end the strays when no service is left."""
+        if self.untold:
+            return
         while self.running and self.running[-1].main is None:
             self.running.pop()
         if self.strays and not self.running:

@@ -233,6 +233,25 @@ def test_exception_while_stopping_holds_nobody(tmp_path: Path, place: str) -> No
         assert (pid(path / place) == number) == (place == "before-Supervise-leave")
 
 
+def test_stop_waits_for_a_service_that_is_set_aside(tmp_path: Path) -> None:
+    """It is taken up again for its end, though it is the last, and all others are down already."""
+    path, armed, place = tmp_path / "service", tmp_path / "armed", "before-Entry-tend"
+    armed.mkdir()
+    (service(path / "down") / "down").touch()
+    program = (*scan.OURS[:2], "-c", DRIVER)
+    with scanning(path, program=program, words=(place, str(armed))) as found:
+        wait_until(lambda: is_supervised(path / "down"))
+        service(tmp_path / place).rename(path / place)
+        number = wait_up(path / place)
+        armed_at = arm(found, path / place)
+        found.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: aside(found, place))
+        assert found.stop() == 0
+        assert (is_alive(number), pid(path / place)) == (False, 0)
+        armed_at.unlink()
+        found.start()
+
+
 def test_lines_wait_while_a_service_is_set_aside_and_descriptors_are_short(tmp_path: Path) -> None:
     """Svscan keeps the pipe of an entry that it cannot take up again: its process may die."""
     path, armed, place = tmp_path / "service", tmp_path / "armed", "before-Supervise-feed"
