@@ -71,12 +71,13 @@ def replace(directory: int, data: bytes, path: bytes) -> None:
 
 def leave(directory: int) -> None:
     """Record, in place, that we were ordered to leave: whoever comes next asks `down`."""
+    try:
+        fd = open_own(directory, CHILD, WRITE)
+    except OSError:
+        return
     with contextlib.suppress(OSError):
-        fd = open_own(directory, CHILD, BOTH)
-        try:
-            os.pwrite(fd, identity.leave(os.read(fd, identity.BYTES)), 0)
-        finally:
-            os.close(fd)
+        os.pwrite(fd, identity.LAST_WORD, identity.LAST_WORD_AT)
+    os.close(fd)
 
 
 def read(directory: int, path: bytes = CHILD) -> Recorded | None:

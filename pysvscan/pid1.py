@@ -51,6 +51,18 @@ class Orphans:
         become_subreaper()
         self.loop.signal(signal.SIGCHLD, self, self.child_died)
 
+    def rest(self, delay_ns: int) -> None:
+        """Hear of no death for a while: where many end at once, each would interrupt us."""
+        if self.timer:
+            self.timer.cancel()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self.timer = self.loop.at(time.monotonic_ns() + delay_ns, self, self.listen)
+
+    def listen(self) -> None:
+        """Hear of deaths, and look for those that nobody has told us of."""
+        self.loop.signal(signal.SIGCHLD, self, self.child_died)
+        self.look()
+
     def child_died(self) -> None:
         """Look soon: at once where that costs nothing, and the last look is some time ago."""
         if self.timer is None:

@@ -8,6 +8,7 @@ whatever is still there. As PID 1 it then ends what else there is: see strays.py
 """
 
 import functools
+import gc
 import os
 import time
 from typing import TYPE_CHECKING
@@ -46,6 +47,7 @@ class Stopping:
         is_due: a critical service has ended, and that is why it begins.
         busy, running: entries that may not be idle yet, and that may still have a service.
         untold: entries whose service is still to be asked to end.
+        late: services that have ended and still hold lock and FIFOs: our exit closes them sooner.
         strays: what PID 1 has to end besides; None: it is for us to leave alone.
     """
 
@@ -58,11 +60,14 @@ class Stopping:
         self.busy: list[Entry] = []
         self.running: list[Entry] = []
         self.untold: list[Entry] = []
+        self.late: list[Supervise] = []
         self.strays = Strays(scan, self.leave_if_idle) if is_pid1() else None
 
     def begin(self) -> None:
         """Stop each service, and leave when all is gone."""
         self.begun_ns = time.monotonic_ns()
+        gc.disable()  # nothing is made any more that is worth a look at all objects
+        self.scan.orphans.rest(SOON_NS)
         self.begin_waiting()
         self.untold = self.busy[::-1]
         while self.untold:
@@ -112,10 +117,13 @@ class Stopping:
         self.scan.loop.at(time.monotonic_ns() + SOON_NS, self.scan, self.announce)
 
     def announce(self) -> None:
-        """Write the status of those who do not end at once: that they are wanted down."""
+        """Catch up: show who does not end at once as wanted down, let go of who has ended."""
         for entry in self.running:
             if entry.main:
+                entry.main.on_leave = entry.main.give_back
                 self.scan.boundary(entry, entry.main.catch_up)
+        while self.late:
+            self.late.pop().give_back()
 
     def limit(self, budget_ns: int) -> None:
         """Set the moments of the budget."""
@@ -150,6 +158,7 @@ class Stopping:
             entry.take_main()
             entry.take_log()
         if entry.main:
+            entry.main.on_leave = functools.partial(self.late.append, entry.main)
             entry.main.leave()
         self.end_log(entry)
 

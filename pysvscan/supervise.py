@@ -69,6 +69,7 @@ class Supervise:
         on_change: called after an event that changed the state.
         on_start: called before each start; may raise Fatal, which fails the start.
         on_failure: called when a start failed; the next try is scheduled already.
+        on_leave: called when `x` is done: gives back lock and FIFOs, now or a bit later.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Supervise:
         self.on_change: Callable[[], None] = lambda: None
         self.on_start: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
+        self.on_leave: Callable[[], None] = self.give_back
 
     # coming and going
 
@@ -209,6 +211,16 @@ class Supervise:
 
     def close(self) -> None:
         """Let go of everything but the process, which lives on and can be taken over."""
+        self.end()
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Close lock, control and ok: another may supervise."""
+        self.loop.forget(self.files.control)
+        self.files.close()
+
+    def end(self) -> None:
+        """Wait for nothing any more."""
         if self.timer:
             self.timer.cancel()
         self.ending.close()
@@ -219,8 +231,6 @@ class Supervise:
         if self.unseen:
             self.unseen.close()
         self.failure()
-        self.loop.forget(self.files.control)
-        self.files.close()
 
     def close_pidfd(self) -> None:
         """Close the pidfd of a process that we took over."""
@@ -393,7 +403,7 @@ class Supervise:
         that writing is half of what a stop costs.
         """
         self.note_leaving()
-        self.happen([ord("d"), ord("x")])
+        self.happen(list(b"dx"))
         if self.is_gone():
             self.on_change()
 
@@ -444,7 +454,8 @@ class Supervise:
         elif action is Action.LEAVE:
             self.history.forget()
             self.announce()
-            self.close()
+            self.end()
+            self.on_leave()
         elif action is Action.RETRY:
             delay_ns = max(min(restart.delay(self.failures), restart.RETRY_NS), self.left_ns())
             self.history.retried_in(delay_ns)
@@ -484,13 +495,15 @@ class Supervise:
 
     def kill(self, number: signal.Signals) -> None:
         """Signal the process, or its group; as in C, one that cannot be reached does not mind."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        try:  # no context manager: of all that a stop does, this is done most
             if self.is_to_group and self.leads_group():
                 os.killpg(self.pid, number)
             elif self.pidfd >= 0:
                 signal.pidfd_send_signal(self.pidfd, number)
             elif self.pid:
                 os.kill(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
 
     def leads_group(self) -> bool:
         """Say whether the process leads a group; asked first, or it may be another's by now."""

@@ -86,6 +86,7 @@ class Svscan:
         self.loop = Loop(self.boundary)
         inherited.raise_descriptors()
         self.limit = inherited.descriptors[1]
+        self.orphans = Orphans(self.loop)
         self.starter = Starter(self.loop, inherited)
         self.reexec = Reexec(self)
         self.loggers = Loggers(self)
@@ -116,7 +117,7 @@ class Svscan:
         self.control = self.state.control if self.state else self.open_control()
         if self.control >= 0:
             self.loop.read(self.control, self, self.obey)
-        Orphans(self.loop).adopt()
+        self.orphans.adopt()
         Signals(self).listen()
 
     def open_watch(self) -> None:
@@ -371,6 +372,7 @@ class Svscan:
         self.is_stopping = True
         if self.timer:
             self.timer.cancel()
+        self.watch.end()
         self.stopping.begin()
 
     def leave(self) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pysvscan import pid1, signals, strays, tree
-from pysvscan.loop import Loop
+from pysvscan.loop import Callback, Deadline, Loop
 from tests import pidns
 from tests.pidns import contained
 from tests.scan import (
@@ -200,10 +200,16 @@ class Counted:
 
     def __init__(self) -> None:
         self.looks: list[int] = []
+        self.heard: list[int] = []
 
-    def at(self, at_ns: int, owner: object, callback: object) -> None:  # noqa: ARG002
+    def at(self, at_ns: int, owner: object, callback: Callback) -> Deadline:
         """Note the moment of the next look."""
         self.looks.append(at_ns)
+        return Deadline(at_ns, owner, callback)
+
+    def signal(self, signum: int, owner: object, callback: object) -> None:  # noqa: ARG002
+        """Note that a signal is heard."""
+        self.heard.append(signum)
 
     def reap(self) -> None:
         """Take that time."""
@@ -222,3 +228,15 @@ def test_orphans_wait_longer_for_a_look_that_takes_longer() -> None:
     before_ns = time.monotonic_ns()
     orphans.child_died()
     assert before_ns + pid1.LATEST_NS <= loop.looks[1] <= time.monotonic_ns() + pid1.LATEST_NS
+
+
+def test_orphans_are_looked_for_after_a_rest() -> None:
+    """No SIGCHLD interrupts the rest; at its end comes one look, and each is heard again."""
+    loop = Counted()
+    orphans = pid1.Orphans(loop)  # type: ignore[arg-type]
+    orphans.rest(1_000_000)
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+    orphans.child_died()  # on its way already
+    assert (len(loop.looks), loop.heard) == (1, [])
+    orphans.listen()
+    assert (loop.heard, orphans.timer, orphans.delay_ns > 0) == ([signal.SIGCHLD], None, True)

@@ -21,6 +21,7 @@ from tests.scan import (
     command,
     executable,
     is_alive,
+    is_supervised,
     kill_session,
     pid,
     read,
@@ -172,6 +173,7 @@ def test_stop_waits_for_a_service_and_says_so(
     running.process.send_signal(signal.SIGTERM)
     running.wait_said(f"svscan: info: waiting for stubborn (pid {number}, 1 processes)")
     assert (is_alive(number), is_alive(good), running.alive()) == (True, False, True)
+    wait_until(lambda: not is_supervised(tmp / "service/good"))  # another may, from now on
     command(stubborn, b"k")
     assert running.wait_end() == 0
 

@@ -11,6 +11,8 @@ word is added when the supervisor is ordered to leave; it is missing where the s
 
 BYTES = 160  # fixed, so that writing it anew needs no new disk block
 LEFT = b"left"
+LAST_WORD = b" " + LEFT + b"\n"
+LAST_WORD_AT = BYTES - len(LAST_WORD)  # behind the longest numbers that there are
 
 
 class IdentityError(ValueError):
@@ -66,12 +68,6 @@ def unpack(data: bytes) -> Identity:
         raise IdentityError("no record of a process")
     namespace, device, inode, pid, ticks, pidfd = (int(word) for word in words[1:])
     return Identity(words[0], namespace, device, inode, pid, ticks, pidfd)
-
-
-def leave(data: bytes) -> bytes:
-    """Add to a record that the supervisor was ordered to leave."""
-    words = data[:BYTES].rstrip()
-    return data[:BYTES] if is_left(data) else (words + b" " + LEFT).ljust(BYTES - 1) + b"\n"
 
 
 def is_left(data: bytes) -> bool:

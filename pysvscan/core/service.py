@@ -23,6 +23,8 @@ from enum import Enum
 class State(Enum):
     """Where a service is."""
 
+    __hash__ = object.__hash__  # Enum's own is a call of Python's, 20 times in each event
+
     DOWN = "down"  # no process, none to come
     WAIT = "wait"  # no process; starts as soon as it may
     ONCE = "once"  # the same, and will not be restarted after that
@@ -38,6 +40,8 @@ class State(Enum):
 
 class Action(Enum):
     """What the shell does; in the order of a row."""
+
+    __hash__ = object.__hash__
 
     WANT_UP = "want up"
     WANT_DOWN = "want down"
