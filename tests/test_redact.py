@@ -3,16 +3,18 @@
 Not tested here: recordio itself, with servers and clients; see test_redact_recordio.py.
 """
 
+import errno
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pysvscan.core.orders import Kind, Opening
-from pysvscan.core.redact import Redactor
+from pysvscan.core.redact import DOUBT_NS, Redactor
 from pysvscan.logpipe import Phase
 from tests import logs
 from tests.conversations import Maker, said, shown
@@ -23,6 +25,7 @@ from tests.wait import wait_until
 
 REDACT = (b"smtp-auth", b"pop3-auth")
 WORDS = (b"t", b"e", b"=status", b"./main")
+SECRET = b"c2VjcmV0c2VjcmV0"
 STAMP = re.compile(rb"@[0-9a-f]{24} ")
 
 
@@ -54,6 +57,37 @@ def test_everywhere(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert b"c2VjcmV0c2VjcmV0" not in everything
     assert [it for line in lines for it in line.secrets if it in everything] == []
     assert b"[redacted]" in b"".join(alerts)
+
+
+@pytest.mark.parametrize("full", ["block", "drop-lines"])
+def test_full_disk(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: str) -> None:
+    """What was read while nothing could be written is known, be it written later or never; a
+    clock that is set makes no conversation older.
+    """
+    pipe = host.open("a", b"./main", redact=REDACT, full=full)
+    host.until(lambda: pipe.phase is Phase.READING)
+    write, ours = os.write, os.stat(tmp_path / "a/main/current").st_ino
+
+    def write_badly(fd: int, data: bytes) -> int:
+        if os.fstat(fd).st_ino == ours:
+            raise OSError(errno.ENOSPC, "")
+        return write(fd, data)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", write_badly)
+        host.write(b"tcpserver: pid 1 from x\n1 < AUTH LOGIN\r \n1 > 334 x\r \n")
+        host.until(lambda: pipe.outlets.due)
+        ahead_ns = time.time_ns() + 10 * DOUBT_NS
+        monkeypatch.setattr(time, "time_ns", lambda: ahead_ns)
+        host.write(b"2 < %b\r \n1 < %b\r \n" % (SECRET, SECRET))
+        if full == "drop-lines":
+            host.until(lambda: b"2" in pipe.feeding.redactor.talks)  # type: ignore[union-attr]
+    pipe.outlets.due.clear()
+    host.logger.boundary(pipe, pipe.go_on)
+    host.write(b"1 > 535 no %b\r \n1 < QUIT\r \n" % SECRET)
+    host.until(lambda: text(tmp_path / "a").endswith(b"1 < QUIT\r \n"))
+    assert SECRET not in text(tmp_path / "a")
+    assert (b"1 < [redacted]" in text(tmp_path / "a")) is (full == "block")
 
 
 def test_change(host: Host, tmp_path: Path) -> None:
@@ -116,7 +150,6 @@ def test_what_raises(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     host.until(lambda: text(tmp_path / "a") == b"1 < AUTH PLAIN [redacted]\r \n")
 
 
-SECRET = b"c2VjcmV0c2VjcmV0"
 BEFORE = (  # what a logger has read when it is killed, the end of it within a line
     b"1 > 220 x\r \n1 < AUTH PLAIN\r \n1 > 334 \r \n3 > +OK\r \n3 < PASS %b\r \n"
     b"4 < AUTH PLAIN %b\r \n4 > 501 b+\n2 > 220 x\r \n2 < AUTH PLAIN c2V"

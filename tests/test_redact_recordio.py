@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,11 @@ def logins(kind: str, port: int, user: str, password: str) -> list[list[str]]:
     return found + [[*swaks, "--auth", name] for name in MECHANISMS]
 
 
+def log_in(command: list[str]) -> None:
+    """Run a client, whatever it has to say."""
+    subprocess.run(command, cwd="/", capture_output=True, timeout=120)
+
+
 @NEEDED
 @pytest.mark.parametrize("kind", ["smtp", "pop3"])
 def test_clients(kind: str, tmp_path: Path) -> None:
@@ -99,8 +105,8 @@ def test_clients(kind: str, tmp_path: Path) -> None:
         with daemon.stdout as out:
             port = int(out.readline())
         try:
-            for command in logins(kind, port, user, password):
-                subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(log_in, logins(kind, port, user, password)))
         finally:
             daemon.terminate()
             daemon.wait(60)
