@@ -78,15 +78,21 @@ def id_options(account: str) -> str:
     return "-u {} -g {} ".format(*ids)
 
 
-def test_run_does_not_stay_root_for_a_missing_account(tmp_path: Path) -> None:
-    """An account that is not there ends it, before anything is served."""
+@pytest.mark.parametrize("name", ["ACCOUNT", "ADDRESS", "CONCURRENCY", "PORT"])
+def test_run_serves_nothing_where_a_variable_is_wrong(tmp_path: Path, name: str) -> None:
+    """No root for an account that is not there, no port that the system chose, and a line that
+    the log's filter keeps.
+    """
     made = tmp_path / "smtpd@"
     shutil.copytree(SERVICE_D / "smtpd@", made)
-    (made / "env/ACCOUNT").write_text("no-such-account\n")
+    is_account = name == "ACCOUNT"
+    (made / "env/ACCOUNT").write_text("no-such-account\n" if is_account else "")
+    if not is_account:
+        (made / "env" / name).write_text("")
     env = {"PATH": f"{BIN}:/usr/bin:/bin"}
     done = subprocess.run(["./run"], cwd=made, env=env, capture_output=True, text=True)
-    assert done.returncode == 111
-    assert "no-such-account" in done.stdout
+    assert done.returncode == (111 if is_account else 2)
+    assert ("no-such-account" if is_account else f"{name}: tcpserver needs it") in done.stdout
 
 
 @pytest.mark.parametrize("name", NAMES)
