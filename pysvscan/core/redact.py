@@ -139,6 +139,9 @@ class Redactor:
         places = self.find(data, b"".join(self.commands), self.asks, self.talks, self.known)
         if not places:
             return data
+        if self.known is None:  # it was asked for begins of what was remembered before only
+            begins = mentions.BEGINS.finditer(NEWLINE + data)
+            places = sorted({*places, *(it.start() for it in begins)})
         text = edited(data, sorted(self.edits(data, places)))
         self.forget(now_ns)
         return text
@@ -163,16 +166,8 @@ class Redactor:
                 continue
             pid = pid_at(data, at)
             if at >= seen.get(pid, 0):
-                later = [it for it, other in begins.items() if it > at and other == pid]
-                stop = later[0] if later else self.unannounced_begin(data, pid, at)
-                seen[pid] = yield from self.follow(data, pid, at, stop)
-
-    def unannounced_begin(self, data: bytes, pid: bytes, at: int) -> int:
-        """Find where the pid of a talk that is new in this read comes again: nobody looked."""
-        if self.known is not None or pid in self.talks:
-            return len(data)
-        found = data.find(NEWLINE + BEGIN + pid + b" ", at) + 1
-        return found or len(data)
+                later = (it for it, other in begins.items() if it > at and other == pid)
+                seen[pid] = yield from self.follow(data, pid, at, next(later, len(data)))
 
     def begin(self, pid: bytes) -> None:
         """Know a conversation from its begin."""

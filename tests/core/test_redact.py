@@ -210,6 +210,9 @@ def test_many_at_once() -> None:
     assert redactor.feed(again, DOUBT_NS) == again.replace(b"< x", b"< [redacted]")
     later = b"12 < hello\r \n13 < hello\r \n"
     assert redactor.feed(later, DOUBT_NS) == later
+    begun = b"7 < AUTH LOGIN\r \ntcpserver: pid 7 from x\n"
+    assert redactor.feed(begun, DOUBT_NS) == begun
+    assert redactor.feed(other[:12], DOUBT_NS) == other[:12]
 
 
 LONG = b"x" * 90_000
