@@ -72,6 +72,17 @@ class Supervise:
         on_leave: called when `x` is done: gives back lock and FIFOs, now or a bit later.
     """
 
+    # There are thousands of us, and with more than 30 attributes each has 1.5 kB of dictionary.
+    # fmt: off
+    __slots__ = (
+        "announced_want", "directory", "ending", "failures", "files", "history", "is_announced",
+        "is_doubtful", "is_to_group", "is_unwritable", "label", "last_start_ns", "loop",
+        "on_change", "on_failure", "on_leave", "on_start", "owner", "paused", "pid", "pidfd",
+        "report", "restart", "run", "since_ns", "started", "starter", "state", "stderr",
+        "stdin", "stdout", "timer", "unseen", "want", "was_asked",
+    )
+    # fmt: on
+
     def __init__(
         self,
         loop: Loop,
