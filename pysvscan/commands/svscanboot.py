@@ -1,7 +1,6 @@
 """svscanboot [DIR]: what init starts: svscan, again and again, its errors shown by readproctitle.
 
-Unlike 0.76's it does not begin with `svc -dx`: services that outlived their svscan run on, and the
-new one takes them over. Source: daemontools 0.76 svscanboot.
+Unlike daemontools 0.76's it does not begin with `svc -dx`: the next svscan takes over what runs.
 """
 
 import os
