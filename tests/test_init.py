@@ -1,6 +1,6 @@
 """contrib/init, contrib/container: what systemd and a shell make of it.
 
-By hand: busybox's init, openrc-run, a read-only root.
+By hand: busybox's init, openrc-run.
 """
 
 import os
@@ -39,10 +39,10 @@ def test_openrc_script_is_a_script() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("", "/service\n"),
-        ("--json", "--json /service\n"),
-        ("--stop-budget 5", "--stop-budget 5 /service\n"),
-        ("--json --stop-budget 5 .", "--json --stop-budget 5 .\n"),
+        ("", "--stop-budget 9 /service\n"),
+        ("--json", "--stop-budget 9 --json /service\n"),
+        ("--stop-budget 5", "--stop-budget 9 --stop-budget 5 /service\n"),
+        ("--json --stop-budget 5 .", "--stop-budget 9 --json --stop-budget 5 .\n"),
         ("--stop-budget", ""),
         ("--stop", ""),
         (". --json", ""),
@@ -57,3 +57,23 @@ def test_container_entry_becomes_svscan_of_a_directory(
     entry = (ROOT / "contrib/container/entry", *words.split())
     found = subprocess.run(entry, capture_output=True, text=True, env=env, cwd=tmp_path)
     assert (found.stdout, found.returncode) == (said, 0 if said else 100)
+
+
+READ_ONLY = "mount --bind . . && mount -o remount,ro,bind . . && cd . &&"
+
+
+def test_container_entry_copies_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    """The copy's files have their owners, without whom no account could write its log."""
+    (log := tmp_path / "service/x/log/main").mkdir(parents=True)
+    executable(tmp_path / "svscan", 'exec stat -c "%u %g %n" "$3/x/log/main"')
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYSVSCAN_RUN": str(tmp_path / "copy")}
+    unshare = ["unshare", "-m", "sh", "-c"]
+    service = tmp_path / "service"
+    if os.getuid() or not shutil.which("unshare"):
+        pytest.skip("not root, or no unshare")
+    if subprocess.run([*unshare, f"{READ_ONLY} true"], cwd=service).returncode:
+        pytest.skip("nothing can be mounted here")
+    os.chown(log, 1, 2)
+    words = [*unshare, f'{READ_ONLY} exec "$0" "$PWD"', str(ROOT / "contrib/container/entry")]
+    found = subprocess.run(words, capture_output=True, text=True, env=env, cwd=service)
+    assert (found.stdout, found.stderr) == (f"1 2 {tmp_path}/copy/x/log/main\n", "")
