@@ -51,10 +51,10 @@ class Archives:
         """
         names = self.directory.names()
         found = [name for name in names if name[:1] == b"@" and len(name) >= tai.LABEL_BYTES]
-        if any([name.endswith(COMPRESSED) for name in found]):  # noqa: C419 (half the time)
+        if has_compressed(found):
             every = set(found)
             found = [name for name in found if every.isdisjoint(successors(name))]
-        return sorted(found, key=lambda name: name[: tai.LABEL_BYTES])
+        return sorted(found)
 
     def add(self, name: bytes, suffix: bytes) -> "list[Step]":
         """Give a file its archive name, unless that happened before a crash."""
@@ -121,6 +121,12 @@ class Archives:
             return False
         self.directory.unlink(names[0])
         return True
+
+
+def has_compressed(names: list[bytes]) -> bool:
+    """Say whether any of them is compressed; to look into all at once is several times cheaper."""
+    every = b"".join(names)
+    return any([suffix in every for suffix in COMPRESSED])  # noqa: C419 (half the time)
 
 
 def successors(name: bytes) -> list[bytes]:

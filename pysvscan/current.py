@@ -3,10 +3,9 @@
 Source: daemontools 0.76 multilog.c fullcurrent(), c_write().
 """
 
-import contextlib
 import os
 
-from pysvscan.stuck import dying, pausing
+from pysvscan.stuck import dying, ignoring, pausing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Current:
         """Say how many bytes it can still take."""
         return self.size_bytes - self.bytes
 
-    def write(self, text: bytes, at: int) -> int:
+    def write(self, text: "bytes | memoryview", at: int) -> int:
         """Write once, never beyond the size, and to the end of a line if the file gets full.
 
         Returns:
@@ -56,11 +55,13 @@ class Current:
         """
         end = min(len(text), at + self.room())
         if self.bytes + end - at >= self.size_bytes - MARGIN_BYTES:
-            end = text.rfind(b"\n", at, end) + 1 or end
+            # A newline before that would not fill the file: the rest need not be looked at.
+            tail = bytes(text[max(at, end - MARGIN_BYTES) : end])
+            end -= len(tail) - (tail.rfind(b"\n") + 1 or len(tail))
         with pausing(f"unable to write to {self.file}"):
             count = os.write(self.fd, memoryview(text)[at:end])
         self.bytes += count
-        self.is_line_start = text[at + count - 1 : at + count] == b"\n"
+        self.is_line_start = text[at + count - 1] == NEWLINE
         return count
 
     def add(self, text: "bytes | memoryview") -> int:
@@ -125,6 +126,6 @@ class Current:
     def close(self) -> None:
         """Let go of it: it is on the disk, or given up."""
         if self.fd >= 0:
-            with contextlib.suppress(OSError):
+            with ignoring():
                 os.close(self.fd)
         self.fd = -1

@@ -10,19 +10,19 @@ import errno
 
 from pysvscan import pathexec
 from pysvscan.archives import Archives
-from pysvscan.compressor import Compressor
 from pysvscan.core.losses import Losses
 from pysvscan.core.suffix import FINISHED, TORN
 from pysvscan.current import Current
 from pysvscan.keeping import Keeping
 from pysvscan.logdir import Logdir
-from pysvscan.processor import Processor
 from pysvscan.recovery import Recovery
 from pysvscan.strand import Strand
 from pysvscan.stuck import Stuck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pysvscan.compressor import Compressor
+    from pysvscan.processor import Processor
     from pysvscan.strand import Step
     from pysvscan.sync import Sync
 
@@ -82,18 +82,15 @@ class Cyclog:
         self.strand = Strand(self, sync)
         self.archives = Archives(self.directory, count, self.keeping.max_age_ns, suffix)
         self.current = Current(self.directory, size_bytes, self.strand)
-        self.processor: Processor | None = None
-        self.compressor: Compressor | None = None
-        if processor is not None:
-            self.processor = Processor(processor, self.archives, chain, self.strand)
-        elif self.keeping.compress:
-            strand = Strand(self, sync)
-            self.compressor = Compressor(self.archives, self.keeping.compress, chain, strand)
+        self.processor = self.process(processor, chain) if processor is not None else None
+        self.compressor = None
+        if self.keeping.compress and processor is None:
+            self.compressor = self.compress(self.keeping.compress, chain, sync)
         self.losses = Losses()
         self.is_stuck = False
         self.is_abandoned = False
         self.is_ending = False
-        self.text = b""  # to be written, from self.at on
+        self.text: bytes | memoryview = b""  # to be written, from self.at on
         self.at = 0
         self.rotations = 0
         self.lost_archives = 0
@@ -104,10 +101,25 @@ class Cyclog:
         """The running child, 0 for none: it is for the caller to wait for it."""
         return self.strand.pid or (self.compressor.strand.pid if self.compressor else 0)
 
+    def process(self, command: bytes, chain: pathexec.Chain) -> "Processor":
+        """Prepare for a processor; imported when needed, as most logs have none."""
+        from pysvscan.processor import Processor
+
+        return Processor(command, self.archives, chain, self.strand)
+
+    def compress(self, method: str, chain: pathexec.Chain, sync: "Sync | None") -> "Compressor":
+        """Prepare to compress."""
+        from pysvscan.compressor import Compressor
+
+        return Compressor(self.archives, method, chain, Strand(self, sync))
+
     # What a caller does.
 
     def put(self, text: "bytes | memoryview") -> bool:
         """Take text; what cannot be written at once, in one piece, advance() writes.
+
+        Args:
+            text: a memoryview must stay as it is until the log is not busy.
 
         Returns:
             Whether all is written.
@@ -118,9 +130,9 @@ class Cyclog:
             count = self.current.add(text)
             if count == len(text):
                 return True
-            text = text[count:]
-        self.text = self.unwritten() + text
-        self.at = 0
+            self.text, self.at = text, count
+        else:
+            self.text, self.at = self.unwritten() + text, 0
         return False
 
     def is_empty(self) -> bool:
@@ -129,7 +141,7 @@ class Cyclog:
 
     def unwritten(self) -> bytes:
         """Return the text that is not yet in the file."""
-        return self.text[self.at :] if self.at else self.text
+        return bytes(self.text[self.at :])
 
     def is_busy(self) -> bool:
         """Say whether anything is left to write or to do."""
@@ -211,8 +223,7 @@ class Cyclog:
 
     def is_pending(self) -> bool:
         """Say whether the log itself has anything to do, the compressor aside."""
-        is_due = self.is_ending or self.losses.is_due()
-        return bool(self.strand.steps) or bool(self.text) or is_due
+        return bool(self.strand.steps or self.text or self.is_ending or self.losses.is_due())
 
     def work(self) -> None:
         """Do what the log itself has to do, the compressor aside."""

@@ -38,6 +38,6 @@ class Compiled(selection.Selection):
 
 
 if not _lines:
-    import re  # noqa: F401 (core.match needs it: not to be looked for when the disk hangs)
+    from pysvscan.core import expressions as _expressions  # noqa: F401 (not when the disk hangs)
 
 Selection = Compiled if _lines else selection.Selection

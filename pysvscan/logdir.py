@@ -4,12 +4,11 @@ Everything goes by the directory's descriptor, so that a renamed directory is st
 Source: daemontools 0.76 multilog.c restart().
 """
 
-import contextlib
 import fcntl
 import os
 
 from pysvscan import strerr
-from pysvscan.stuck import dying, pausing
+from pysvscan.stuck import dying, ignoring, pausing
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK
 CLEAN = 0o100  # this bit of current's mode: written to the end; of processed's: complete
@@ -35,14 +34,15 @@ class Logdir:
         """
         self.path = path
         self.name = strerr.name(path)
-        with contextlib.suppress(OSError):  # opening it says what is wrong
+        with ignoring():  # opening it says what is wrong
             os.mkdir(path, 0o700, dir_fd=at_fd)
         with dying(f"unable to open directory {self.name}"):
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at_fd)
-        with contextlib.ExitStack() as undo:
-            undo.callback(os.close, self.fd)
+        try:
             self.lock_fd = self.lock()
-            undo.pop_all()
+        except strerr.Fatal:
+            os.close(self.fd)
+            raise
 
     def lock(self) -> int:
         """Lock the directory; returns what holds the lock."""
@@ -61,7 +61,7 @@ class Logdir:
         Unlocked first: a child that is just being executed has its descriptors a moment longer
         than posix_spawn takes, and this process may want the directory back at once.
         """
-        with contextlib.suppress(OSError):
+        with ignoring():
             fcntl.flock(self.lock_fd, fcntl.LOCK_UN)
         os.close(self.lock_fd)
         os.close(self.fd)
@@ -102,12 +102,15 @@ class Logdir:
 
     def unlink(self, name: bytes) -> None:
         """Remove one name, unless that happened before."""
-        with pausing(f"unable to remove {self.file(name)}"), contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self.fd)
+        with pausing(f"unable to remove {self.file(name)}"):
+            try:
+                os.unlink(name, dir_fd=self.fd)
+            except FileNotFoundError:
+                return
 
     def unlink_quietly(self, name: bytes) -> None:
         """Remove a file if possible: a leftover that stays does no harm."""
-        with contextlib.suppress(OSError):
+        with ignoring():
             os.unlink(name, dir_fd=self.fd)
 
     def chmod(self, name: bytes, mode: int) -> None:
@@ -118,4 +121,5 @@ class Logdir:
     def names(self) -> list[bytes]:
         """List all names, in no order."""
         with pausing(f"unable to read {self.name}"):
-            return [os.fsencode(name) for name in os.listdir(self.fd)]
+            names = "\0".join(os.listdir(self.fd))
+        return os.fsencode(names).split(b"\0") if names else []

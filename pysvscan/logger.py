@@ -16,7 +16,10 @@ import time
 from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET, socket
 
 from pysvscan import account, allocator, lines, pathexec, places, strerr
+from pysvscan import compressor as _compressor  # noqa: F401 (not looked for when the disk hangs)
+from pysvscan import processor as _processor  # noqa: F401
 from pysvscan.copyout import Copyout
+from pysvscan.core import expressions as _expressions  # noqa: F401 (a script may need them later)
 from pysvscan.core import orders, script
 from pysvscan.core import wildcards as _wildcards  # noqa: F401 (a script may bring `F` later)
 from pysvscan.core.orders import Kind

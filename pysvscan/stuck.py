@@ -3,13 +3,7 @@
 Source: daemontools 0.76 multilog.c pause3(), strerr_die.
 """
 
-import contextlib
-
 from pysvscan import strerr
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Stuck(Exception):
@@ -20,7 +14,7 @@ class Left(Stuck):
     """A step failed that nobody waits for, and is left: the log itself goes on at once."""
 
 
-class pausing:  # noqa: N801 (a verb, as it is read; a generator would take ten times as long)
+class pausing:  # noqa: N801 (verbs, as they are read; generators would take ten times as long)
     """Turn a failed system call into Stuck."""
 
     __slots__ = ("message",)
@@ -37,10 +31,31 @@ class pausing:  # noqa: N801 (a verb, as it is read; a generator would take ten 
             raise Stuck(f"{self.message}, pausing") from exc
 
 
-@contextlib.contextmanager
-def dying(message: str) -> "Iterator[None]":
+class dying:  # noqa: N801
     """Turn a failed system call of the start into Fatal."""
-    try:
-        yield
-    except OSError as exc:
-        raise strerr.Fatal(message) from exc
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __enter__(self) -> None:
+        """Begin the system call."""
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
+        """End it."""
+        if isinstance(exc, OSError):
+            raise strerr.Fatal(self.message) from exc
+
+
+class ignoring:  # noqa: N801
+    """Let a system call fail; contextlib's import would be a tenth of multilog's start."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Begin the system call."""
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> bool:
+        """End it."""
+        return isinstance(exc, OSError)

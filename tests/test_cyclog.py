@@ -64,11 +64,12 @@ def test_cyclog_resumes_at_the_failed_call(
     assert failed >= ({"dup"} if is_synced else set())
 
 
-def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path, kind: type) -> None:
     """Each archive ends in a newline and is within 2000 bytes of the size."""
     log = opened(tmp_path / "d")
     for at in range(0, len(LINES), 100):
-        log.put(LINES[at : at + 100])
+        log.put(kind(LINES[at : at + 100]))
         work(log)
     assert text(tmp_path / "d") == LINES
     for file in names(tmp_path / "d"):
@@ -76,10 +77,12 @@ def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path) -> None:
         assert 2096 <= file.stat().st_size <= 4096
 
 
-def test_cyclog_splits_a_line_longer_than_the_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_cyclog_splits_a_line_longer_than_the_size(tmp_path: Path, kind: type) -> None:
     """A line that no file can hold fills files to the byte."""
     log = opened(tmp_path / "d")
-    log.put(b"x" * 9000 + b"\n")
+    log.put(kind(b"x" * 9000))
+    log.put(kind(b"\n"))
     work(log)
     assert [file.stat().st_size for file in names(tmp_path / "d")] == [4096, 4096]
     assert (tmp_path / "d" / "current").stat().st_size == 809

@@ -5,7 +5,7 @@ Some can be seen in the words alone; others only where lines are at hand, which 
 
 import re
 
-from pysvscan.core import explain, match, script, selection, stamp, wildcards
+from pysvscan.core import explain, expressions, match, script, selection, stamp, wildcards
 from pysvscan.core.patterns import Fnmatch, marked
 from pysvscan.core.settings import what_is_wrong
 from pysvscan.core.values import show_word
@@ -176,7 +176,7 @@ def of_stars(patterns: "list[Pattern]", lines: list[bytes]) -> "Iterator[tuple[i
         if len(runs) < 2 or isinstance(word, Fnmatch):
             continue
         usual = re.compile(b".*".join(re.escape(run) for run in runs), re.DOTALL)
-        strict = match.compiled(word[1:])
+        strict = expressions.compiled(word[1:])
         shown = [line[: selection.SHOWN_BYTES] for line in lines]
         missed = [it for it in shown if usual.fullmatch(it) and not strict.fullmatch(it)]
         if missed:

@@ -6,15 +6,6 @@ star before the byte c skips to the *first* c and never backs up, so `a*b` match
 Source: daemontools 0.76 match.c.
 """
 
-import functools
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable
-
-    Match = Callable[[bytes, int, int], re.Match[bytes] | None]  # line, its start and end
-
 STAR = b"*"
 # Where two runs of a pattern are equally long, the one with the rarer first byte is looked for.
 COMMON = b" etaoinsrlhdcu0123456789<>:-./"
@@ -41,54 +32,8 @@ def after(pattern: bytes, data: bytes) -> bytes | None:
 
 
 def matches(pattern: bytes, line: bytes) -> bool:
-    """Say whether the line matches: the rule itself; `compiled` is the same, faster."""
+    """Say whether the line matches: the rule itself; expressions.compiled is the same, faster."""
     return after(pattern, line) in (b"", STAR)
-
-
-@functools.lru_cache(maxsize=4096)
-def compiled(pattern: bytes) -> "re.Pattern[bytes]":
-    """Translate to a regular expression, for `fullmatch(data, start, end)` with one line's bounds.
-
-    Every repeat is possessive: the star rule never backs up, so neither may the expression.
-    """
-    import re  # a sixth of multilog's start; where _lines.c is, nobody needs it
-
-    return re.compile(translate(pattern), re.DOTALL)
-
-
-def first(rules: "list[tuple[bool, re.Pattern[bytes]]]") -> "Match":
-    """Try several in turn, until one matches.
-
-    Args:
-        rules: plus or minus, and what `compiled` gave.
-
-    Returns:
-        A `fullmatch`. Its match has a `lastindex` if the first that matched is a minus.
-    """
-    import re
-
-    sources = [it.pattern + (b"" if plus else b"()") for plus, it in rules]
-    return re.compile(b"|".join(sources), re.DOTALL).fullmatch
-
-
-def translate(pattern: bytes) -> bytes:
-    """Translate to the source of a regular expression."""
-    import re
-
-    out = [re.escape(pattern[i : i + 1]) for i in range(len(pattern))]
-    for i, byte in enumerate(pattern):
-        if byte == STAR[0]:
-            out[i] = star_before(*out[i + 1 : i + 2])
-    return b"".join(out)
-
-
-def star_before(byte: bytes = b"") -> bytes:
-    """Translate one star by the byte, escaped, that follows it in the pattern, b"" at the end."""
-    if not byte:
-        return b".*"
-    if byte == rb"\*":
-        return rb"[^*]*+(?=\*)"  # the byte it stops at is left for the second star
-    return b"[^" + byte + b"]*+"
 
 
 def landmark(pattern: bytes) -> bytes:

@@ -40,10 +40,12 @@ def has_fnmatch(words: list[bytes]) -> bool:
 def expression(word: bytes) -> "re.Pattern[bytes]":
     """Translate what follows `+` or `-`, for `fullmatch(line, 0, SHOWN_BYTES)`."""
     if isinstance(word, Fnmatch):
-        from pysvscan.core import wildcards  # `re`: see match.compiled
+        from pysvscan.core import wildcards  # late, as expressions
 
         return wildcards.compiled(word[1:])
-    return match.compiled(word[1:])
+    from pysvscan.core import expressions
+
+    return expressions.compiled(word[1:])
 
 
 def landmark(word: bytes) -> bytes:

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
 
+    from pysvscan.core.expressions import Match
+
     # plus or minus, the landmark, and the expression of one pattern
     Rule = tuple[bool, bytes, re.Pattern[bytes]]
     Spans = list[tuple[int, int]]
@@ -33,9 +35,11 @@ class Selection:
         """Prepare for stamps made of these letters; none for no stamp."""
         self.words = tuple(words)
         self.ready = self.rules(b"") if all(is_steady(it[1:], letters) for it in words) else None
-        self.decide: match.Match | None = None
+        self.decide: Match | None = None
         if self.ready and self.ready[1]:
-            self.decide = match.first([(plus, it) for plus, _, it in reversed(self.ready[1])])
+            from pysvscan.core import expressions
+
+            self.decide = expressions.first([(plus, it) for plus, _, it in reversed(self.ready[1])])
 
     def keeps(self, line: bytes) -> bool:
         """Decide one line, stamp included."""
@@ -77,6 +81,8 @@ class Selection:
         Returns:
             What becomes of a line that matches none of the rules, and the rules.
         """
+        from pysvscan.core.expressions import compiled
+
         base = True
         rules: list[Rule] = []
         for word in self.words:
@@ -85,7 +91,7 @@ class Selection:
                 base, rules = plus, []
             elif rest is not None:
                 # Only the empty line matches the empty pattern: each line's end is a candidate.
-                rules.append((plus, match.landmark(rest) or b"\n", match.compiled(rest)))
+                rules.append((plus, match.landmark(rest) or b"\n", compiled(rest)))
         return base, rules
 
 

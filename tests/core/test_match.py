@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pysvscan.core import match
+from pysvscan.core import expressions, match
 
 # Few letters, many stars: patterns and lines that nearly match.
 PATTERNS = st.text("**ab.\n", max_size=8).map(str.encode)
@@ -44,7 +44,7 @@ LINES = st.text("*ab.", max_size=12).map(str.encode)
 def test_match_follows_the_star_rule(pattern: bytes, line: bytes, matches: bool) -> None:
     """Each row was seen in the C multilog; tests/oracle asks it again."""
     assert match.matches(pattern, line) is matches
-    assert bool(match.compiled(pattern).fullmatch(line)) is matches
+    assert bool(expressions.compiled(pattern).fullmatch(line)) is matches
 
 
 @given(PATTERNS | st.binary(max_size=6), LINES | st.binary(max_size=8))
@@ -52,7 +52,7 @@ def test_match_follows_the_star_rule(pattern: bytes, line: bytes, matches: bool)
 @example(b"*", b"\n")
 def test_match_compiled_equals_the_rule(pattern: bytes, line: bytes) -> None:
     """The expression and the rule agree on any pattern and line."""
-    assert bool(match.compiled(pattern).fullmatch(line)) == match.matches(pattern, line)
+    assert bool(expressions.compiled(pattern).fullmatch(line)) == match.matches(pattern, line)
 
 
 @given(PATTERNS, LINES, st.integers(0, 12))
@@ -90,4 +90,4 @@ def test_match_landmark_is_the_longest_and_rarest(pattern: bytes, landmark: byte
 def test_match_does_not_back_up(pattern: bytes) -> None:
     """A line that fails at its end fails at once; one that backed up would take for ever."""
     line = b"a" * 1000
-    assert bool(match.compiled(pattern).fullmatch(line)) == match.matches(pattern, line)
+    assert bool(expressions.compiled(pattern).fullmatch(line)) == match.matches(pattern, line)

@@ -14,14 +14,15 @@ class Mutant:
 
 
 MATCH = "pysvscan/core/match.py"
+EXPRESSIONS = "pysvscan/core/expressions.py"
 SCRIPT = "pysvscan/core/script.py"
 SELECTION = "pysvscan/core/selection.py"
 STAMP = "pysvscan/core/stamp.py"
 
 MUTANTS = (
-    Mutant("star-backs-up", MATCH, 'b"[^" + byte + b"]*+"', 'b".*"'),
-    Mutant("double-star-is-one", MATCH, r'rb"[^*]*+(?=\*)"', 'b""'),
-    Mutant("dot-is-no-newline", MATCH, "(pattern), re.DOTALL", "(pattern)"),
+    Mutant("star-backs-up", EXPRESSIONS, 'b"[^" + byte + b"]*+"', 'b".*"'),
+    Mutant("double-star-is-one", EXPRESSIONS, r'rb"[^*]*+(?=\*)"', 'b""'),
+    Mutant("dot-is-no-newline", EXPRESSIONS, "(pattern), re.DOTALL", "(pattern)"),
     Mutant("landmark-of-double-star", MATCH, "[run or STAR for run in runs[1:-1]]", "runs[1:-1]"),
     Mutant("rest-after-literal", MATCH, "if at == len(pattern) or", "if at < len(pattern) and"),
     Mutant("first-match-decides", SELECTION, "in reversed(self.words)", "in self.words"),
