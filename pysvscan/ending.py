@@ -8,10 +8,11 @@ beside it. Classic services have none of this: TERM, and as long as it takes.
 
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
-from pysvscan import cgroup, tree
+from pysvscan import cgroup, childfile, tree
 from pysvscan.core import service
 from pysvscan.core.stopsettings import Stop
 from pysvscan.finish import Finish
@@ -36,7 +37,7 @@ class Ending:
             signal's number; None: it has not ended yet.
     """
 
-    __slots__ = ("cgroup", "code", "finish", "overdue", "service", "stop", "tree")
+    __slots__ = ("accounts", "cgroup", "code", "finish", "overdue", "service", "stop", "tree")
 
     def __init__(self, of: "Supervise") -> None:
         self.service = of
@@ -46,6 +47,7 @@ class Ending:
         self.finish: Finish | None = None
         self.cgroup: cgroup.Cgroup | None = None
         self.tree: set[tuple[int, int]] = set()
+        self.accounts: set[int] = set()  # of the tree
 
     def follow(self, stop: Stop | None) -> None:
         """Have other settings, or none."""
@@ -110,6 +112,7 @@ class Ending:
         """Note what is below it before a signal: nothing says afterwards whose they were."""
         if self.stop.tree and self.service.pid and not self.find_cgroup():
             self.tree |= tree.family(self.service.pid)
+            self.accounts |= tree.accounts(self.tree)
 
     def kill_tree(self) -> None:
         """Kill all that it started and left."""
@@ -118,7 +121,16 @@ class Ending:
         if found := self.find_cgroup():
             found.kill()
         else:
-            tree.kill(self.tree, self.service.directory)
+            suspects = tree.Suspects(self.accounts, self.began_ticks())
+            tree.kill(self.tree, self.service.directory, suspects)
+
+    def began_ticks(self) -> int:
+        """Say when the process was started, by its record; where nobody knows, later than any."""
+        try:
+            found = childfile.read(self.service.directory)
+        except OSError:
+            found = None
+        return found.process.ticks if found else sys.maxsize
 
     # after
 
@@ -137,7 +149,7 @@ class Ending:
         self.cancel()
         self.code = code(wstatus)
         self.kill_tree()
-        self.tree = set()
+        self.tree, self.accounts = set(), set()
         if self.stop.finish is None:
             return service.CHILD
         self.finish = Finish(self.service, self.finished)

@@ -93,7 +93,39 @@ def family(pid: int) -> set[tuple[int, int]]:
     return {(it, start_ticks(it)) for it in below({pid, *led}, known)} - {(os.getpid(), 0)}
 
 
-def kill(remembered: set[tuple[int, int]], directory: int) -> None:
+def accounts(members: Iterable[tuple[int, int]]) -> set[int]:
+    """Give the accounts that members of a family belong to, whatever they may do as others."""
+    return {account(pid) for pid, _ in members} - {-1}
+
+
+def account(pid: int) -> int:
+    """Give the real uid of a process, -1 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            return int(file.read(4096).partition(b"\nUid:")[2].split()[0])
+    except OSError:
+        return -1
+
+
+class Suspects(NamedTuple):
+    """Who of those that can write to a service's pipe is its; a stranger may have been handed it.
+
+    Attributes:
+        accounts: that it was seen to have. Who had root may have started anything.
+        since_ticks: its start; where no account was seen, who is older is a stranger.
+    """
+
+    accounts: set[int]
+    since_ticks: int
+
+    def has(self, pid: int) -> bool:
+        """Say whether a process is one of them."""
+        if self.accounts:
+            return 0 in self.accounts or account(pid) in self.accounts
+        return start_ticks(pid) >= self.since_ticks
+
+
+def kill(remembered: set[tuple[int, int]], directory: int, suspects: Suspects) -> None:
     """Kill what is left of a family, what that has started, and what can write to a service's pipe.
 
     In rounds, since what is not killed yet may start more.
@@ -101,7 +133,7 @@ def kill(remembered: set[tuple[int, int]], directory: int) -> None:
     for _ in range(ROUNDS):
         known = processes()
         left = {pid for pid, ticks in remembered if pid in known and start_ticks(pid) == ticks}
-        left |= writers(directory, known)
+        left |= {pid for pid in writers(directory, known) if suspects.has(pid)}
         found = below(left, known) - {os.getpid()}
         if not found:
             return

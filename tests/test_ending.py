@@ -3,14 +3,17 @@
 Not tested: a kernel without cgroup.kill (before 5.14).
 """
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from pysvscan import cgroup, finish
+from pysvscan import cgroup, finish, tree
 from pysvscan.core.service import State
 from pysvscan.core.stopsettings import Stop
 from pysvscan.supervise import Supervise
@@ -142,6 +145,29 @@ def test_tree_ends_who_can_write_to_the_pipe(
     host.until(lambda: not is_alive(forked))
     os.close(reader)
     os.close(made.stdout)
+
+
+@pytest.mark.parametrize(
+    ("accounts", "since_ticks", "is_killed"),
+    [((1,), 0, False), ((), sys.maxsize, False), ((), 0, True), ((1, 0), sys.maxsize, True)],
+)
+def test_tree_spares_a_stranger_who_was_handed_the_pipe(
+    tmp_path: Path, accounts: tuple[int, ...], since_ticks: int, is_killed: bool
+) -> None:
+    """A descriptor can be sent to any daemon: of another account, or older, it is not killed."""
+    (tmp_path / "supervise").mkdir()
+    os.mkfifo(tmp_path / "supervise/pipe")
+    held = os.open(tmp_path / "supervise/pipe", os.O_RDWR | os.O_CLOEXEC)
+    directory = os.open(tmp_path, os.O_RDONLY)
+    with subprocess.Popen(["sleep", "1000"], stdout=held) as stranger:
+        uids = {os.getuid() + it if it else 0 for it in accounts}
+        tree.kill(set(), directory, tree.Suspects(uids, since_ticks))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            stranger.wait(10 if is_killed else 0)
+        assert (stranger.returncode == -signal.SIGKILL) is is_killed
+        stranger.kill()
+    os.close(directory)
+    os.close(held)
 
 
 FINISH = "echo $1 $2 >> finished"
