@@ -52,8 +52,11 @@ class Feeding:
         self.use(script)
 
     def use(self, script: Script) -> None:
-        """Use a script from now on; no line is unfinished."""
+        """Use a script from now on; a line that was decided goes on as that, if it can."""
         self.script = script
+        if self.pipe.kept is not None:
+            count = len(script.selections)
+            self.pipe.kept = (self.pipe.kept + [False] * count)[:count]
         self.first = script.directories[0].selection
         self.is_all = not script.selections[self.first].words
 

@@ -33,6 +33,8 @@ LINE_NS = 2 * SECOND_NS  # at the end: for the rest of a line
 DISK_NS = 2 * SECOND_NS  # after END: for what cannot be written
 LOCK_NS = 20 * MS_NS  # the lock is a former logger's: first look
 OPEN_NS = 5 * SECOND_NS  # a directory cannot be opened: longest pause
+PATIENCE_NS = 10 * SECOND_NS  # for old directories, before what is wanted now is opened without
+SLOW_NS = 60 * SECOND_NS  # a processor that takes so long may hang
 LONGEST_NS = 60 * SECOND_NS  # after exceptions
 
 
@@ -83,6 +85,7 @@ class LogPipe:
         self.timer: Deadline | None = None
         self.end_timer: Deadline | None = None
         self.counting_timer: Deadline | None = None
+        self.patience_timer: Deadline | None = None
         self.use(opening)
 
     def say(self, message: str, cause: BaseException | None = None) -> None:
@@ -101,7 +104,7 @@ class LogPipe:
 
     def open(self) -> None:
         """Lock the pipe, then open all that the script names; try again where that fails."""
-        if logcontrol.is_open(self.opening.state) and self.lock():
+        if (logcontrol.is_open(self.opening.state) or self.then) and self.lock():
             self.feeding.run()  # what raised before: if it does so again, no directory is touched
             try:
                 self.outlets = self.open_outlets()
@@ -145,6 +148,8 @@ class LogPipe:
         self.failures = 0
         self.phase = Phase.READING
         self.outlets.put_back(self.texts)
+        for text in self.texts[len(self.outlets.logs) :]:
+            self.lose(text, "a directory that is wanted no more")
         self.texts = []
         self.feeding.deliver(self.outlets)
         self.logger.tell(Kind.OPENED, self.number)
@@ -233,11 +238,20 @@ class LogPipe:
         for log in self.outlets.logs:
             if log.pid and log.pid not in self.loop.children:
                 self.loop.child(log.pid, self, functools.partial(self.reaped, log))
+                look = functools.partial(self.look_slow, log, log.strand.pid)
+                self.loop.at(time.monotonic_ns() + SLOW_NS, self, look)
 
     def reaped(self, log: "Cyclog", wstatus: int) -> None:
         """Tell a directory that its processor has ended."""
         log.reaped(wstatus)
         self.go_on()
+
+    def look_slow(self, log: "Cyclog", pid: int) -> None:
+        """Say that a processor takes long: nothing else tells why its service waits."""
+        if pid and log.strand.pid == pid and log in self.outlets.logs:
+            self.say(f"processor still running in {log.name}, pausing")
+            look = functools.partial(self.look_slow, log, pid)
+            self.loop.at(time.monotonic_ns() + SLOW_NS, self, look)
 
     def start_rotation(self) -> None:
         """Rotate, if all is written."""
@@ -287,7 +301,7 @@ class LogPipe:
         """Read, or do not; where the directories are not to be open, close them."""
         self.opening.state = self.wanted.state = state
         if not logcontrol.is_open(state):
-            self.wind_up(self.reopen)  # which then opens nothing
+            self.change(self.wanted)  # which then opens nothing
         elif self.phase is Phase.OPENING:
             self.open()
         self.listen()
@@ -299,9 +313,30 @@ class LogPipe:
             self.go_on()
 
     def change(self, opening: Opening) -> None:
-        """Go on with other settings."""
+        """Go on with other settings; where the old directories let us wait, not for ever."""
         self.wanted = opening
         self.wind_up(self.reopen)
+        if self.patience_timer:
+            self.patience_timer.cancel()
+        if self.then:
+            at_ns = time.monotonic_ns() + PATIENCE_NS
+            self.patience_timer = self.loop.at(at_ns, self, self.break_off)
+
+    def break_off(self) -> None:
+        """Leave directories that cannot be finished, or opened; what was read goes on with us.
+
+        What is wanted now may well be what mends it: another disk, or another processor.
+        """
+        if self.then != self.reopen or not self.feeding.is_empty():
+            return
+        for log in self.outlets.logs:
+            if log.is_busy():
+                self.say(f"unable to finish directory {log.name}, leaving it")
+        if self.phase is not Phase.OPENING:
+            self.texts = self.outlets.unwritten()
+        self.close_outlets()
+        self.then = None
+        self.reopen()
 
     def reopen(self) -> None:
         """Open what the settings name that are wanted now."""
@@ -319,6 +354,8 @@ class LogPipe:
         if self.phase is Phase.OPENING and self.feeding.is_empty() and not any(self.texts):
             self.then = None
             then()
+        elif self.phase is Phase.OPENING:
+            self.open()  # whatever was commanded: there is something to be written first
         elif self.phase is Phase.READING and self.feeding.is_unfinished():
             self.phase = Phase.LINE
             self.end_timer = self.loop.at(time.monotonic_ns() + LINE_NS, self, self.write_out)
@@ -361,15 +398,24 @@ class LogPipe:
 
     def give_up(self) -> None:
         """Wait no longer for what cannot be written; say what is lost by that."""
-        for where, lines, size in self.outlets.losses():
-            self.say(f"giving up {lines} lines, {size} bytes, for {where}")
-            self.counting.lose(lines, size)
+        texts = self.texts or self.outlets.unwritten()
+        for it, text in zip(self.feeding.script.directories, texts, strict=False):
+            self.lose(text, strerr.name(it.path))
+        self.texts = []
         self.close_outlets()
         self.end()
 
+    def lose(self, text: bytes, where: str) -> None:
+        """Say, and count, what is given up."""
+        if text:
+            lines = text.count(b"\n")
+            self.say(f"giving up {lines} lines, {len(text)} bytes, for {where}")
+            self.counting.lose(lines, len(text))
+
     def end(self) -> None:
         """Let go of everything."""
-        for timer in (self.timer, self.end_timer, self.counting_timer):
+        timers = (self.timer, self.end_timer, self.counting_timer, self.patience_timer)
+        for timer in timers:
             if timer:
                 timer.cancel()
         self.close_outlets()

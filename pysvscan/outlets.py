@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 LEAST_BYTES = 4096  # of a read
 RETRY_NS = 5_000_000_000  # multilog's interval
-NEWLINE = b"\n"
 
 
 class Opener:
@@ -176,18 +175,27 @@ class Outlets:
         return self.due.get(outlet, 0) <= time.monotonic_ns()
 
     def look_for_removed(self) -> None:
-        """Look whether somebody has removed a directory that we write in.
+        """Look whether somebody has removed a directory that we write in, or its `current`.
 
         Raises:
             strerr.Fatal: so it is; C would write to nobody, and wait for ever at the next rotation.
         """
         for log in self.logs:
-            if log.directory.is_removed():
-                raise strerr.Fatal(f"directory {log.name} was removed, opening it anew")
+            if log.current.is_removed() or log.directory.is_removed():
+                what = f"directory {log.name}" if log.directory.is_removed() else log.current.file
+                raise strerr.Fatal(f"{what} was removed, opening {log.name} anew")
 
     def stick(self, outlet: "Outlet", exc: Stuck) -> None:
-        """Note that an outlet is stuck, unless it will be for ever."""
+        """Note that an outlet is stuck, unless it will be for ever.
+
+        Raises:
+            strerr.Fatal: what it was to rename, say, is not there any more, and never will be.
+        """
         self.look_for_removed()
+        if isinstance(exc.__cause__, FileNotFoundError):
+            raise strerr.Fatal(
+                str(exc).replace(", pausing", ", opening it anew")
+            ) from exc.__cause__
         self.retries += 1
         self.due[outlet] = time.monotonic_ns() + RETRY_NS
         self.say(str(exc), exc.__cause__)
@@ -222,11 +230,6 @@ class Outlets:
         for log, text in zip(self.logs, texts, strict=False):
             if text:
                 log.put(text)
-
-    def losses(self) -> "list[tuple[str, int, int]]":
-        """List what would be lost, were all this closed now: directory, lines, bytes."""
-        left = [(log.name, log.unwritten()) for log in self.logs]
-        return [(name, text.count(NEWLINE), len(text)) for name, text in left if text]
 
     def close(self) -> None:
         """Let go of everything."""

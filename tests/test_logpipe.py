@@ -25,6 +25,7 @@ from tests import logs
 from tests.wait import wait_until
 
 LABEL = b"a/log"
+LINES = b"".join(b"line %d\n" % number for number in range(2000))
 
 
 class Host:
@@ -145,19 +146,119 @@ def test_processor_holds_next_to_nothing(
     host.until(lambda: text(tmp_path / "a").count(b"\n") == 1200)
 
 
-@pytest.mark.parametrize("lines", [1, 2000], ids=["noticed", "stuck"])
-def test_removed_directory_is_made_anew(host: Host, tmp_path: Path, lines: int) -> None:
-    """Where somebody removes a log's directory, it is made again, and what waits goes there."""
-    host.open("a", b"s4096", b"./main")
-    host.write(b"one\n")
-    host.until(lambda: text(tmp_path / "a") == b"one\n")
-    shutil.rmtree(tmp_path / "a/main")
-    host.write(b"".join(b"line %d\n" % it for it in range(lines)))
-    host.until(lambda: any("was removed" in it for it in host.said))
-    host.until(lambda: (tmp_path / "a/main/current").exists())
-    host.write(b"two\n")
-    host.until(lambda: text(tmp_path / "a").endswith(b"two\n"))
-    assert (b"line 1999\n" in text(tmp_path / "a")) is (lines > 1)
+def remove_current(main: Path) -> None:
+    """Do what one does to have room again."""
+    (main / "current").unlink()
+
+
+def rename_current(main: Path) -> None:
+    """Take it away: it has a name still, but is not to be found."""
+    (main / "current").rename(main / "mine")
+
+
+REMOVED = (  # how, lines then written, what is said of the directory ./N
+    (shutil.rmtree, 1, "directory {0} was removed, opening {0} anew"),
+    (shutil.rmtree, 2000, "directory {0} was removed, opening {0} anew"),
+    (remove_current, 1, "{0}/current was removed, opening {0} anew"),
+    (
+        rename_current,
+        2000,
+        "unable to rename current to previous in directory {0}, opening it anew: "
+        "file does not exist",
+    ),
+)
+
+
+def test_removed_directory_is_made_anew(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody removes a log's directory or file, it is made again, and all goes there."""
+    monkeypatch.setattr("pysvscan.logpipe.SECOND_NS", 50_000_000)
+    mains = [tmp_path / f"{it}/{it}" for it in range(len(REMOVED))]
+    for which, main in enumerate(mains):
+        host.open(main.name, b"s4096", b"./%d" % which)
+        host.write(b"one\n", which)
+    host.until(lambda: all(logs.text(main) == b"one\n" for main in mains))
+    for which, (remove, lines, _) in enumerate(REMOVED):
+        remove(mains[which])
+        host.write(b"".join(LINES.splitlines(keepends=True)[-lines:]), which)
+    host.until(lambda: len(host.said) == len(REMOVED))
+    said = [message.format(f"./{which}") for which, (*_, message) in enumerate(REMOVED)]
+    assert sorted(host.said) == sorted(f"a/log: {it}" for it in said)
+    host.until(lambda: all((main / "current").exists() for main in mains))
+    for which, (_, lines, _) in enumerate(REMOVED):
+        host.write(b"two\n", which)
+        host.until(lambda which=which: logs.text(mains[which]).endswith(b"two\n"))  # type: ignore[misc]
+        assert (b"line 1999\n" in logs.text(mains[which])) is (lines > 1)
+
+
+def put_file(main: Path) -> None:
+    """Have nothing that can be opened."""
+    shutil.rmtree(main)
+    main.write_bytes(b"")
+
+
+@pytest.mark.parametrize("order", [Kind.CHANGE, Kind.LEAVE])
+def test_hanging_processor_is_said_and_left(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Kind
+) -> None:
+    """A service that waits for one is told of; another script mends it, and nothing is lost."""
+    monkeypatch.setattr("pysvscan.logpipe.SLOW_NS", 10_000_000)
+    monkeypatch.setattr("pysvscan.logpipe.PATIENCE_NS", 50_000_000)
+    log = host.open("a", b"s4096", b"!exec sleep 1000", b"./main")
+    host.write(LINES)
+    host.until(lambda: host.said)
+    assert host.said == ["a/log: processor still running in ./main, pausing"]
+    (only,) = log.outlets.logs
+    pid = only.pid
+    try:
+        host.logger.order(Kind.CHANGE, 1, list(Opening(LABEL, (b"./other",)).pack()))
+        if order is Kind.LEAVE:  # it is no change any more: whoever comes next would not know
+            host.logger.order(order, 1, [])
+            deadline_ns = time.monotonic_ns() + 100_000_000
+            host.until(lambda: time.monotonic_ns() > deadline_ns)
+            assert (log.phase, len(host.said)) == (Phase.WRITING, 1)
+        else:
+            host.until(lambda: logs.text(tmp_path / "a/other").endswith(LINES[-10:]))
+            assert host.said[1:] == ["a/log: unable to finish directory ./main, leaving it"]
+            held = (tmp_path / "a/main/previous").read_bytes() + text(tmp_path / "a")
+            assert held + logs.text(tmp_path / "a/other") == LINES
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        host.until(lambda: pid not in host.logger.loop.children)
+
+
+def test_change_mends_a_directory_that_cannot_be_opened(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had not written, and a line in the middle, go on where the new script says."""
+    monkeypatch.setattr("pysvscan.logpipe.PATIENCE_NS", 50_000_000)
+    cut = host.open("a", b"./main")
+    stuck = host.open("b", b"s4096", b"./first", b"./second")
+    long = b"long " + 2000 * b"x"
+    host.write(long)
+    host.write(LINES, 1)
+    host.until(lambda: text(tmp_path / "a") == long)
+    host.until(lambda: logs.text(tmp_path / "b/second") == LINES)
+    host.until(lambda: stuck.counting_timer and not any(it.is_busy() for it in stuck.outlets.logs))
+    stuck.counting_timer.cancel()  # type: ignore[union-attr]  # not seen but by a rotation
+    put_file(tmp_path / "a/main")
+    put_file(tmp_path / "b/first")
+    cut.show_counts()
+    host.write(LINES, 1)
+    host.until(lambda: sum("not a directory" in it for it in host.said) == 2)
+    words = (b"./other", b"-*", b"./nothing")
+    for number in (1, 2):
+        host.logger.order(Kind.CHANGE, number, list(Opening(LABEL, words[: 5 - 2 * number]).pack()))
+    host.until(lambda: logs.text(tmp_path / "b/other"))
+    host.write(b" ended\n")
+    host.until(lambda: logs.text(tmp_path / "a/other") == b" ended\n")
+    rest = logs.text(tmp_path / "b/other")
+    assert LINES.endswith(rest)
+    second = logs.text(tmp_path / "b/second").removeprefix(LINES)
+    lost = LINES.removeprefix(second)
+    size = f"{len(lost.splitlines())} lines, {len(lost)} bytes"
+    assert f"a/log: giving up {size}, for a directory that is wanted no more" in host.said
 
 
 def test_chunk_that_raises_costs_its_own_pipe_a_retry(
@@ -248,9 +349,6 @@ def test_end_gives_up_what_cannot_be_written(host: Host, monkeypatch: pytest.Mon
         host.until(lambda: Kind.ENDED in host.told)
     assert bad.phase is Phase.OVER
     assert host.said[1:] == ["a/log: giving up 2 lines, 8 bytes, for ./main"]
-
-
-LINES = b"".join(b"line %d\n" % number for number in range(2000))
 
 
 @pytest.mark.parametrize("kind", [Kind.REOPEN, Kind.CHANGE, Kind.STATE])
