@@ -34,8 +34,7 @@ class Logdir:
         """
         self.path = path
         self.name = strerr.name(path)
-        with ignoring():  # opening it says what is wrong
-            os.mkdir(path, 0o700, dir_fd=at_fd)
+        self.make(at_fd)
         with dying(f"unable to open directory {self.name}"):
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at_fd)
         try:
@@ -43,6 +42,19 @@ class Logdir:
         except strerr.Fatal:
             os.close(self.fd)
             raise
+
+    def make(self, at_fd: int | None) -> None:
+        """Make the directory if it is missing; mostly, opening it says what is wrong.
+
+        But who writes a [log] does not see why it "does not exist": the account may not make it.
+        """
+        try:
+            os.mkdir(self.path, 0o700, dir_fd=at_fd)
+        except PermissionError as exc:
+            if at_fd is not None:  # multilog has C's words
+                raise strerr.Fatal(f"unable to make directory {self.name}") from exc
+        except OSError:
+            pass
 
     def lock(self) -> int:
         """Lock the directory; returns what holds the lock."""

@@ -135,12 +135,18 @@ class LoggerProcess:
         self.stop()
         if wstatus and self.logs:
             how = f"signal {wstatus & 127}" if os.WIFSIGNALED(wstatus) else "an error"
-            self.scan.say_seldom("svscan", "warning", f"the logger died of {how}", None)
+            message = f"the logger of {self.whose()} died of {how}"
+            self.scan.say_seldom("svscan", "warning", message, None)
         is_current = self.loggers.processes.get(self.where) is self
         for log in list(self.logs.values()):
             self.scan.boundary(log.entry, log.lost if is_current else log.move)
         self.start_later()
         self.loggers.leave_if_idle()
+
+    def whose(self) -> str:
+        """Name one log, and say how many there are beside it: the others wait as well."""
+        first, *others = self.logs.values()
+        return strerr.name(first.label) + (f" and {len(others)} more" if others else "")
 
     # logs
 

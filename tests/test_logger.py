@@ -260,16 +260,19 @@ def test_accounts(scan: Scan, nobody_path: Path, nobody: str) -> None:
     for name, user in (("a", "root"), ("b", nobody), ("c", "no-such-account")):
         lines = 0 if name == "c" else 3
         logs.service(scan.path / name, logs.count(scan.path / name, lines), user=user)
+    logs.service(scan.path / "d", script="./new", user=nobody)
     (scan.path / "b/log/main").mkdir(mode=0o700)
     shutil.chown(scan.path / "b/log/main", nobody)
     run(scan)
     first, second = logs.ready(scan, "a", "b")
     scan.wait_said("logger: fatal: unknown account no-such-account")
+    scan.wait_said("svscan: warning: the logger of c/log died of an error")
     assert [uid(first), uid(second)] == [0, pwd.getpwnam(nobody).pw_uid]
     for name in "ab":
         wait_until(lambda name=name: logs.numbers(scan.path / name / "log/main") == [1, 2, 3])
     assert (scan.path / "b/log/main").stat().st_uid == uid(second)
     assert pid(scan.path / "c/log") == 0
+    scan.wait_said("logger: warning: d/log: unable to make directory ./new: access denied")
     assert scan.stop() == 0
 
 
