@@ -348,7 +348,7 @@ class EntryLog:
         if not self.pid and (is_empty or is_hopeless):
             self.give_up(is_empty)
             return
-        if self.drains and is_empty:
+        if self.drains and is_empty and not self.scan.stopping.ends_strays():
             self.is_draining = False
             self.order(Kind.END)
         self.drains += 1

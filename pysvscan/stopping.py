@@ -193,11 +193,15 @@ class Stopping:
         log.feed(ord("x"))
 
     def terminate(self, entry: Entry) -> None:
-        """TERM the logger if the pipe is empty; else wait until it is."""
-        if entry.log and unread(entry.directory) == 0:
+        """TERM the logger if the pipe is empty, and who still holds it lives on; else wait."""
+        if entry.log and unread(entry.directory) == 0 and not self.ends_strays():
             entry.log.feed(ord("t"))
         if entry.log:
             entry.later(LOGGER_NS, functools.partial(self.terminate, entry))
+
+    def ends_strays(self) -> bool:
+        """Say whether strays are still to end, of whom the loggers have to read every line."""
+        return self.begun_ns != 0 and self.strays is not None and not self.strays.are_gone
 
     def leave_if_idle(self) -> None:
         """Leave when nothing is left; as PID 1, end the strays when no service is left."""

@@ -21,6 +21,8 @@ from pysvscan.loop import Callback, Deadline, Loop
 from tests import pidns
 from tests.pidns import contained
 from tests.scan import (
+    HURRY,
+    LOGGER,
     OURS,
     SLEEP,
     Scan,
@@ -40,9 +42,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ASKED = "trap 'echo asked > asked; exit' TERM; touch there; while :; do sleep 0.05; done"
+ASKED = "trap 'echo asked > asked; echo bye; exit' TERM; touch there; while :; do sleep 0.05; done"
 STRAY = f'setsid sh -c "{ASKED}"'
 DEAF = "setsid sh -c \"trap '' TERM; touch deaf; sleep 1000\""
+IMPATIENT = HURRY.replace(  # with logs whose pipe somebody still holds
+    "stopping.WAITING_NS //= 10",
+    "from pysvscan import entrylog\nstopping.LOGGER_NS = entrylog.DRAIN_NS = 10**8",
+)
 LOG = "[log]\nscript = './main'\nuser = 'root'\n"
 
 
@@ -57,9 +63,13 @@ def ending(path: Path, *options: str, program: Sequence[str] = OURS) -> Iterator
         kill_session(running.process.pid)
 
 
-def test_pid1_stops_in_order_and_ends_strays(tmp_path: Path) -> None:
-    """Services that ignore TERM are killed in the budget, strays asked; the log has all."""
+def test_pid1_stops_in_order_and_ends_strays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Services that ignore TERM are killed in the budget, strays asked; the logs have all."""
+    monkeypatch.setattr(pidns, "OURS", (sys.executable, "-I", "-c", IMPATIENT))
     path = tmp_path / "service"
+    classic = service(path / "classic", f"({STRAY} &)\n{SLEEP}", LOGGER)
     last = "trap 'echo last; exit 0' TERM; echo first; touch up; while :; do sleep 0.05; done"
     logged = service(path / "logged", f"({DEAF} &)\n({STRAY} &)\n{last}")
     (logged / "service.toml").write_text(LOG)
@@ -67,11 +77,13 @@ def test_pid1_stops_in_order_and_ends_strays(tmp_path: Path) -> None:
     with contained(path, "--stop-budget", "2") as (running, number):
         for name in ("up", "there", "deaf"):
             wait_until(lambda name=name: (logged / name).exists())
-        wait_until(lambda: (stubborn / "up").exists())
+        wait_until(lambda: (stubborn / "up").exists() and (classic / "there").exists())
+        wait_until(lambda: (classic / "log/main/current").exists())
         os.kill(number, signal.SIGTERM)
         assert running.wait_end() == 0
     assert read(logged / "asked") == "asked\n"
-    assert read(logged / "log/main/current") == "first\nlast\n"
+    assert read(logged / "log/main/current") == "first\nlast\nbye\n"
+    assert read(classic / "log/main/current") == "bye\n"
     assert (logged / "log/main/current").stat().st_mode & 0o100  # the logger ended in order
     assert [pid(where) for where in (logged, stubborn)] == [0, 0]
     warnings = [line for line in running.lines() if line.startswith("svscan: ")]
