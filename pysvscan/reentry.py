@@ -1,22 +1,26 @@
-"""python -I -X utf8 /proc/self/fd/TEXT try|take STATE CODE TRIES [WORD…]: into the next image.
+"""python -I -X utf8 /proc/self/fd/TEXT try|take|start STATE CODE TRIES [WORD…]: the next image.
 
 Executed from a copy of this text, not imported. `try` keeps the code of every module that the next
 image imports, and writes it to CODE; `take` imports that very code, whatever has become of its
 files since. So what was tried is what is executed. Where even that cannot be imported (a part in C
 is gone, say), the files are tried, again and again: services run on meanwhile, and all that is
-handed over stays open. The words after it are for those who list processes.
+handed over stays open. Where it cannot take the state after all, `start` lets go of everything and
+starts as if svscan had been killed. The words are the command line, which `start` may need.
 """
 
+import contextlib
 import importlib.abc
 import marshal
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, spec_from_file_location
 from types import CodeType, ModuleType
+from typing import NoReturn
 
 LONGEST_S = 60
 Kept = dict[str, tuple[str, CodeType]]  # module: its file, its code
@@ -86,17 +90,34 @@ def attempt(state: int, code: int) -> int:
     return found
 
 
-def take(state: int, code: int, tries: int) -> int:
-    """Be the next image; at each second try by the files as they are now."""
+def go_on(what: str, state: int, code: int, tries: int) -> int:
+    """Be the next image; where the code cannot be had, at once by the files as they are now."""
     try:
         if tries % 2 == 0:
             sys.meta_path.insert(0, Keeper(load(code)))
         from pysvscan import successor
     except BaseException as exc:  # noqa: BLE001 (whatever it is: nobody else has the services)
-        again(exc, tries)
-    os.close(code)
-    os.close(int(os.path.basename(sys.argv[0])))
-    return successor.take(state)
+        again(what, exc, tries)
+    ours = (state, code, int(os.path.basename(sys.argv[0])))
+    try:
+        for fd in ours:
+            os.set_inheritable(fd, False)
+        scan = successor.take(state) if what == "take" else successor.start(state, sys.argv[5:])
+    except BaseException as exc:  # noqa: BLE001 (as above)
+        let_go()
+        again("start", exc, tries)
+    for fd in ours:
+        os.close(fd)
+    return scan.serve()
+
+
+def let_go() -> None:
+    """Have the next program get nothing but what this one needs; signals wait for it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    needed = {0, 1, 2, *map(int, (os.path.basename(sys.argv[0]), *sys.argv[2:4]))}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            os.set_inheritable(int(name), int(name) in needed)
 
 
 def load(code: int) -> Kept:
@@ -112,14 +133,15 @@ def load(code: int) -> Kept:
     return found
 
 
-def again(exc: BaseException, tries: int) -> None:
-    """Say why it cannot be, and execute ourselves once more; at once only the first time."""
-    delay_s = min(LONGEST_S, 1 << tries - 1) if tries else 0
+def again(what: str, exc: BaseException, tries: int) -> NoReturn:
+    """Say why it cannot be, and execute ourselves once more: first at once, then by and by."""
+    delay_s = min(LONGEST_S, 1 << tries // 2) if tries % 2 else 0
+    how = {"take": "trying again", "start": "starting anew"}[what]
     why = f"{type(exc).__name__}: {exc}".splitlines()[0]
-    say(f"svscan: warning: unable to go on, trying again in {delay_s} s: {why}\n")
+    say(f"svscan: warning: unable to go on, {how} in {delay_s} s: {why}\n")
     words = [*sys.orig_argv]
-    at = len(words) - len(sys.argv) + 4
-    words[at] = str(tries + 1)
+    at = len(words) - len(sys.argv) + 1
+    words[at], words[at + 3] = what, str(tries + 1)
     while True:
         time.sleep(delay_s)
         try:
@@ -139,6 +161,6 @@ def say(line: str) -> None:
 if __name__ == "__main__":
     what, *numbers = sys.argv[1:5]
     state_fd, code_fd, count = map(int, numbers)
-    if what == "take":
-        os._exit(take(state_fd, code_fd, count))
-    os._exit(attempt(state_fd, code_fd))
+    if what == "try":
+        os._exit(attempt(state_fd, code_fd))
+    os._exit(go_on(what, state_fd, code_fd, count))

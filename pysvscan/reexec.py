@@ -161,22 +161,24 @@ class Reexec:
 
     # in the new image
 
-    def resume(self) -> None:
-        """Go on with what was handed over; then hear the signals that came meanwhile."""
-        state, self.scan.state = self.scan.state, None
-        if state is None:
-            return
+    def resume(self, state: Scan) -> None:
+        """Go on with what was handed over; then hear the signals that came meanwhile.
+
+        Raises:
+            Exception: of what no boundary catches; all signals are still blocked then.
+        """
         handover.restore(self.scan, state)
         self.scan.is_stopping = state.is_stopping
-        signal.pthread_sigmask(signal.SIG_SETMASK, self.scan.inherited.mask)
-        self.scan.loop.reap()
-        self.scan.loop.serve_signals(state.signals)
         if state.is_stopping:
-            self.scan.stopping.resume()
-            return
-        self.scan.loop.at(time.monotonic_ns(), self.scan, self.scan.look_at_all)
+            self.scan.stopping.restore()
+        else:
+            self.scan.loop.at(time.monotonic_ns(), self.scan, self.scan.look_at_all)
         if state.is_stop_due:
             self.scan.stopping.begin_soon()
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.scan.inherited.mask)
+        self.scan.loop.reap()
+        hear = functools.partial(self.scan.loop.serve_signals, state.signals)
+        self.scan.loop.at(time.monotonic_ns(), self.scan, hear)  # TERM may end the loop: in it
 
     # after an exception
 

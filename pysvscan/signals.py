@@ -35,4 +35,5 @@ class Signals:
         scan.loop.signal(signal.SIGHUP, scan, scan.look_at_all)
         scan.loop.signal(signal.SIGUSR1, scan, scan.rotate)
         scan.loop.signal(signal.SIGUSR2, scan, scan.reexec.begin)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+        if not scan.state:  # else they wait until all that was handed over is taken
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)

@@ -11,6 +11,7 @@ import functools
 import gc
 import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pysvscan import strerr
@@ -66,13 +67,14 @@ class Stopping:
     def begin(self) -> None:
         """Stop each service, and leave when all is gone."""
         self.begun_ns = time.monotonic_ns()
-        gc.disable()  # nothing is made any more that is worth a look at all objects
-        self.scan.orphans.rest(SOON_NS)
         self.begin_waiting()
-        self.untold = self.busy[::-1]
+        self.tell(self.end_main)
+
+    def tell(self, how: Callable[[Entry], None]) -> None:
+        """Tell each entry; nobody leaves before all were told."""
         while self.untold:
             entry = self.untold.pop()
-            self.scan.boundary(entry, functools.partial(self.end_main, entry))
+            self.scan.boundary(entry, functools.partial(how, entry))
         self.announce_soon()
         self.leave_if_idle()
 
@@ -91,26 +93,31 @@ class Stopping:
 
     def begin_waiting(self) -> None:
         """Take note of those who have to end, and limit the time for that."""
+        gc.disable()  # nothing is made any more that is worth a look at all objects
+        self.scan.orphans.rest(SOON_NS)
         self.busy = list(self.scan.entries.values())
         self.running = list(self.busy)
+        self.untold = self.busy[::-1]
         if self.budget_ns is not None:
             self.limit(self.budget_ns)
         self.scan.loggers.on_idle = self.leave_if_idle
         self.wait()
 
-    def resume(self) -> None:
-        """Go on after an exec; who was told to end already is not told again."""
+    def restore(self) -> None:
+        """Go on after an exec; nobody leaves before the loop runs, which alone can be left."""
         self.begin_waiting()
-        for entry in list(self.busy):
-            main = entry.main
-            if main and main.state is not State.LAST:
-                self.scan.boundary(entry, functools.partial(self.end_main, entry))
-            elif not main:
-                self.scan.boundary(entry, functools.partial(self.end_log, entry))
-                if isinstance(entry.log, Supervise) and entry.pipe < 0:
-                    entry.later(LOGGER_NS, functools.partial(self.terminate, entry))
-        self.announce_soon()
-        self.leave_if_idle()
+        resume = functools.partial(self.tell, self.resume)
+        self.scan.loop.at(time.monotonic_ns(), self.scan, resume)
+
+    def resume(self, entry: Entry) -> None:
+        """Stop an entry as far as that is still to be done; who was told is not told again."""
+        main = entry.main
+        if entry.is_aside() or (main and main.state is not State.LAST):
+            self.end_main(entry)
+        elif not main:
+            self.end_log(entry)
+            if isinstance(entry.log, Supervise) and entry.pipe < 0:
+                entry.later(LOGGER_NS, functools.partial(self.terminate, entry))
 
     def announce_soon(self) -> None:
         """Write the status of those who have not ended by then."""

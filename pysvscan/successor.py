@@ -1,19 +1,22 @@
 """The next image of a svscan, which reentry.py has imported.
 
 `attempt` says whether this version can take the state that FD holds, and touches nothing. `take`
-goes on with it: all signals are blocked until the handlers stand.
+goes on with it, and `start` without it; all signals are blocked until the handlers stand.
 """
 
+import fcntl
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Sequence
 
-import pysvscan.log
-import pysvscan.svscan  # noqa: F401 (all that svscan will import: what is missing is found now)
+import pysvscan.log  # noqa: F401 (all that svscan will import: what is missing is found now)
 from pysvscan import accelerators, handover, servicetoml, strerr
 from pysvscan.commands import svscan
 from pysvscan.core.handover import HandoverError, Scan, descriptors, unpack
 from pysvscan.core.values import SettingsError
+from pysvscan.inherited import Inherited
+from pysvscan.signals import HEARD
+from pysvscan.svscan import Svscan
 
 
 def read(fd: int) -> Scan:
@@ -39,30 +42,70 @@ def check(fd: int) -> int:
 
 
 def attempt(fd: int) -> int:
-    """Say whether this version can take the state."""
-    return said(check, fd)
-
-
-def take(fd: int) -> int:
-    """Be that svscan from now on."""
-    return said(go_on, fd)
-
-
-def go_on(fd: int) -> int:
-    """Take the state, and run."""
-    state = read(fd)
-    os.close(fd)
-    for held in descriptors(state):
-        os.set_inheritable(held, False)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter's would raise
-    return svscan.run(handover.inherit(state), state)
-
-
-def said(do: Callable[[int], int], fd: int) -> int:
-    """Do it, and say what cannot be."""
+    """Say whether this version can take the state, or what it cannot."""
     try:
-        return do(fd)
+        return check(fd)
     except (HandoverError, strerr.Fatal) as exc:
         strerr.write(strerr.line("svscan", "fatal", str(exc), exc.__cause__))
         return 111
+
+
+def take(fd: int) -> Svscan:
+    """Be that svscan from now on; to be served.
+
+    Raises:
+        Exception: whatever it is, this version cannot, and nothing is served yet.
+    """
+    state = read(fd)
+    for held in descriptors(state):
+        os.set_inheritable(held, False)
+    leave_interrupt_alone()
+    scan = svscan.make(handover.inherit(state), state)
+    scan.begin()
+    return scan
+
+
+def start(fd: int, words: Sequence[str]) -> Svscan:
+    """Be a svscan that finds what another has left as if that had been killed.
+
+    What services get is in the state, if that can be read; else it is what we have. Signals that
+    came, and an ordered stop, are served when we listen.
+
+    Args:
+        fd: of the state.
+        words: the command line.
+
+    Raises:
+        Exception: that cannot be done either.
+    """
+    state = found(fd)
+    inherited = handover.inherit(state) if state else bare(words)
+    inherited.stdin = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
+    for number in (*state.signals, *[signal.SIGTERM] * state.is_stopping) if state else ():
+        signal.raise_signal(number)
+    leave_interrupt_alone()
+    signal.pthread_sigmask(signal.SIG_SETMASK, inherited.mask | HEARD)
+    scan = svscan.make(inherited, path=b".")  # where we are, whatever its name is now
+    scan.begin()
+    return scan
+
+
+def found(fd: int) -> Scan | None:
+    """Read the state, if that can be done."""
+    try:
+        return read(fd)
+    except (HandoverError, OSError):
+        return None
+
+
+def bare(words: Sequence[str]) -> Inherited:
+    """Give services what we have, but for the signals that are blocked now."""
+    inherited = Inherited(dict(os.environb), frozenset(), (), tuple(map(os.fsencode, words)))
+    inherited.mask = set()
+    return inherited
+
+
+def leave_interrupt_alone() -> None:
+    """Have no exception on INT before we listen."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

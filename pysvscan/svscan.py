@@ -156,11 +156,22 @@ class Svscan:
                 if byte in LETTERS:
                     self.boundary(self, functools.partial(LETTERS[byte], self))
 
-    def run(self) -> int:
-        """Supervise until an ordered stop is done; give the exit code."""
-        self.boundary(self, self.reexec.resume if self.state else self.look_first)
+    def begin(self) -> None:
+        """Take in what is there, or over what another image has handed over.
+
+        Raises:
+            Exception: that cannot be taken over.
+        """
+        if self.state:
+            self.reexec.resume(self.state)
+        else:
+            self.boundary(self, self.look_first)
+        self.state = None
         self.loggers.end_former()
         self.starter.prepare()
+
+    def serve(self) -> int:
+        """Supervise until an ordered stop is done; give the exit code."""
         self.reexec.guard(self.loop.run)
         self.starter.close()
         return self.stopping.code

@@ -3,7 +3,7 @@
 import functools
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,11 +25,13 @@ def is_allowed() -> bool:
 
 
 @contextmanager
-def contained(path: Path, *options: str) -> Iterator[tuple[Scan, int]]:
+def contained(
+    path: Path, *options: str, program: Sequence[str] = OURS
+) -> Iterator[tuple[Scan, int]]:
     """Run svscan as PID 1; give it, and the pid that it has out here."""
     if not is_allowed():
         pytest.skip("no pid namespace can be made here")
-    running = Scan(path, (*UNSHARE, *OURS), options=options)
+    running = Scan(path, (*UNSHARE, *program), options=options)
     try:
         yield running, wait_until(lambda: child(running.process.pid))
     finally:

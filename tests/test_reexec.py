@@ -20,10 +20,12 @@ from tests.scan import (
     command,
     is_supervised,
     pid,
+    read,
     scanning,
     service,
     status,
     untouched,
+    wait_started,
     wait_up,
 )
 from tests.wait import wait_until
@@ -39,8 +41,13 @@ user = "{"root" if os.geteuid() == 0 else ""}"
 
 def pipes(scan: Scan) -> set[str]:
     """List svscan's pipes: those of the wakeup descriptor are another image's after an exec."""
+    return pipes_of(scan.process.pid)
+
+
+def pipes_of(number: int) -> set[str]:
+    """List the pipes of a process."""
     found = set()
-    for fd in Path(f"/proc/{scan.process.pid}/fd").iterdir():
+    for fd in Path(f"/proc/{number}/fd").iterdir():
         with contextlib.suppress(OSError):
             found.add(os.readlink(fd))
     return {link for link in found if link.startswith("pipe:")}
@@ -228,15 +235,30 @@ def test_reexec_into_a_broken_version_is_refused(own: Installed, path: Path) -> 
 
 
 BREAKING = """
-import os, sys
+import errno, os, sys
 from pysvscan import reexec
 library, order = sys.argv.pop(), sys.argv.pop()
-whole = reexec.Reexec.become
+whole, execve = reexec.Reexec.become, os.execve
+
+def once(*_):
+    os.execve = execve
+    raise OSError(errno.ENOMEM, "")
+
+if order == "no directory":
+    os.execve = once
 
 def become(self, scan, material):
-    os.rename(library, library + ".hidden")
+    if order in ("keep", "ruin"):
+        os.rename(library, library + ".hidden")
     if order == "ruin":
         os.ftruncate(material.code, 0)
+    elif order == "no directory" and os.execve is execve:
+        lock = ((os.POSIX_SPAWN_DUP2, scan.directory, 3),)
+        keeper = os.posix_spawn("/bin/sleep", ("sleep", "1000"), {}, file_actions=lock)
+        open(library + ".lock", "w").write(str(keeper))
+        scan = scan._replace(directory=scan.control)
+    elif order == "no state":
+        reexec.pack = lambda _: b"rubbish"
     whole(self, scan, material)
 
 reexec.Reexec.become = become
@@ -266,6 +288,52 @@ def test_reexec_into_a_version_that_breaks_after_the_trial(own: Installed, path:
                 wait_until(scan.listens)
                 wait_up(path / "built-in/log", but=logger)
                 scan.barrier()
+
+
+ANEW = "svscan: warning: unable to go on, starting anew in "
+CANNOT = {
+    "no directory": [
+        "0 s: NotADirectoryError: [Errno 20] Not a directory",
+        "1 s: Fatal: unable to lock ., another svscan runs there",
+    ],
+    "no state": ["0 s: HandoverError: no state of a svscan"],
+}
+
+
+def given(number: int) -> tuple[str, str, bytes]:
+    """Give what svscan must not change for a service: blocked signals, limits, environment."""
+    of = Path(f"/proc/{number}")
+    blocked = next(it for it in read(of / "status").splitlines() if it.startswith("SigBlk"))
+    return blocked, read(of / "limits"), (of / "environ").read_bytes()
+
+
+def test_reexec_that_cannot_take_the_state_starts_anew(path: Path) -> None:
+    """All is taken over as if svscan had been killed, and what it says is one line."""
+    shutil.rmtree(path / "logged")
+    program, library = (sys.executable, "-I", "-c", BREAKING), path.with_name("library")
+    for order, why in CANNOT.items():
+        with scanning(path, program=program, words=(order, str(library))) as scan:
+            number, logger = scan.pids("plain", "built-in/log")
+            wait_started(path / "plain")
+            before, blocked = given(number), given(scan.process.pid)[0]
+            with untouched(scan, "plain", "built-in"):
+                if order == "no directory":  # and no exec at first: the old image goes on
+                    scan.process.send_signal(signal.SIGUSR2)
+                    scan.wait_said(f"{REFUSED}: out of memory")
+                scan.process.send_signal(signal.SIGUSR2)
+                scan.wait_said(ANEW + why[-1])
+                if order == "no directory":
+                    os.kill(int(library.with_name("library.lock").read_text()), signal.SIGKILL)
+                wait_until(scan.listens)
+                wait_up(path / "built-in/log", but=logger)
+            os.kill(number, signal.SIGKILL)
+            wait_up(path / "plain", but=number)
+            wait_started(path / "plain")
+            after = given(pid(path / "plain"))
+            assert after == before or (order == "no state" and after[0] == before[0])
+            assert given(scan.process.pid)[0] == blocked
+    said = [line for line in scan.lines() if "unable to go on" in line]
+    assert said == [ANEW + line for why in CANNOT.values() for line in why]
 
 
 def test_reexec_with_a_full_descriptor_table(tmp_path: Path) -> None:

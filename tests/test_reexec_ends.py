@@ -2,12 +2,13 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from pysvscan.core import history
-from tests import logs
+from tests import logs, pidns
 from tests.scan import (
     LOGGER,
     SLEEP,
@@ -22,7 +23,7 @@ from tests.scan import (
     wait_started,
     wait_up,
 )
-from tests.test_reexec import reexecute
+from tests.test_reexec import pipes_of, reexecute
 from tests.wait import wait_until
 
 pytestmark = pytest.mark.slow
@@ -82,3 +83,42 @@ def test_reexec_forgets_no_end(tmp_path: Path) -> None:
     finally:
         scan.close()
         kill_session(scan.process.pid)
+
+
+KILLING = """
+import os, select, signal, sys
+from pysvscan import reexec
+whole = reexec.Reexec.become
+
+def become(self, scan, material):
+    (dying,) = (it.main.pid for it in self.scan.entries.values() if it.label == b"dying")
+    os.kill(dying, signal.SIGKILL)
+    select.select([os.pidfd_open(dying)], [], [])
+    whole(self, scan, material)
+
+reexec.Reexec.become = become
+from pysvscan.__main__ import run
+run("pysvscan", sys.argv[1:])
+"""
+DEAF = "trap 'echo asked >> asked' TERM; touch up; while :; do sleep 0.02; done"
+
+
+def test_reexec_in_a_stop_meets_deaths(tmp_path: Path) -> None:
+    """Who dies meanwhile ends neither the patience for the others nor, the last one, is missed."""
+    dying, deaf = (service(tmp_path / f"service/{name}", DEAF) for name in ("dying", "deaf"))
+    program = (sys.executable, "-I", "-c", KILLING)
+    path, budget = tmp_path / "service", ("--stop-budget", "600")
+    with pidns.contained(path, *budget, program=program) as (running, number):
+        wait_until(lambda: (dying / "up").exists() and (deaf / "up").exists())
+        last = next(it for it in pidns.below(number) if os.readlink(f"/proc/{it}/cwd") == str(deaf))
+        os.kill(number, signal.SIGTERM)
+        wait_until(lambda: read(dying / "asked") and read(deaf / "asked"))
+        os.kill(number, signal.SIGUSR2)
+        wait_until(lambda: pid(dying) == 0)
+        os.kill(number, signal.SIGUSR2)
+        before = pipes_of(number)
+        wait_until(lambda: not pipes_of(number) & before)
+        assert read(deaf / "asked") == "asked\n"
+        os.kill(last, signal.SIGKILL)
+        assert running.wait_end() == 0
+        assert running.lines() == []

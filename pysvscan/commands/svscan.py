@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pysvscan.core.handover import Scan
     from pysvscan.inherited import Inherited
     from pysvscan.pathexec import Chain
+    from pysvscan.svscan import Svscan
 
 USAGE = "svscan [--json] [--stop-budget seconds] [dir]"
 SECOND_NS = 1_000_000_000
@@ -23,19 +24,27 @@ def main(argv: list[bytes], chain: "Chain") -> int:
 
     inherited = Inherited(chain.env, chain.ignored, chain.limits, tuple(argv))
     inherited.mask -= held
-    return run(inherited)
+    scan = make(inherited)
+    scan.begin()
+    return scan.serve()
 
 
-def run(inherited: "Inherited", state: "Scan | None" = None) -> int:
-    """Do as the command line says; go on with what another image has handed over, if one has."""
-    path, as_json, budget_ns = parse(list(inherited.words[1:]))
+def make(inherited: "Inherited", state: "Scan | None" = None, path: bytes = b"") -> "Svscan":
+    """Make what the command line says.
+
+    Args:
+        inherited: what services get, and the command line.
+        state: what another image has handed over, if one has.
+        path: the scan directory; empty: the one of the command line.
+    """
+    given, as_json, budget_ns = parse(list(inherited.words[1:]))
     from pysvscan.log import Log
     from pysvscan.svscan import Svscan
 
-    scan = Svscan(path, Log(as_json), inherited, state)
+    scan = Svscan(path or given, Log(as_json), inherited, state)
     if budget_ns:
         scan.stopping.budget_ns = budget_ns
-    return scan.run()
+    return scan
 
 
 def parse(words: list[bytes]) -> tuple[bytes, bool, int]:
