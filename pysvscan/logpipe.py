@@ -35,6 +35,7 @@ LOCK_NS = 20 * MS_NS  # the lock is a former logger's: first look
 OPEN_NS = 5 * SECOND_NS  # a directory cannot be opened: longest pause
 PATIENCE_NS = 10 * SECOND_NS  # for old directories, before what is wanted now is opened without
 SLOW_NS = 60 * SECOND_NS  # a processor that takes so long may hang
+STILL_NS = 20 * SECOND_NS  # it is the same trouble only where it is met again soon: core/seldom.py
 LONGEST_NS = 60 * SECOND_NS  # after exceptions
 
 
@@ -251,7 +252,7 @@ class LogPipe:
         if pid and log.strand.pid == pid and log in self.outlets.logs:
             self.say(f"processor still running in {log.name}, pausing")
             look = functools.partial(self.look_slow, log, pid)
-            self.loop.at(time.monotonic_ns() + SLOW_NS, self, look)
+            self.loop.at(time.monotonic_ns() + STILL_NS, self, look)
 
     def start_rotation(self) -> None:
         """Rotate, if all is written."""
