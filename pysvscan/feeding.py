@@ -134,7 +134,7 @@ class Feeding:
         output, is_written = self.output, True
         if output:
             if output.alerts:
-                self.stderr.write(output.alerts)
+                self.stderr.write_lines(output.alerts)
             if self.copy:
                 self.copy.put(output.texts[self.first])
             is_written = outlets.put(output)

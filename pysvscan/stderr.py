@@ -8,6 +8,7 @@ import os
 import select
 
 PIPE_BUF = select.PIPE_BUF  # poll says "writable" for a pipe only when so much fits
+PIECE_BYTES = PIPE_BUF - 100  # leaves room to say how many were dropped
 
 
 class Stderr:
@@ -24,8 +25,20 @@ class Stderr:
         self.poll = select.poll()
         self.poll.register(2, select.POLLOUT)
 
+    def write_lines(self, data: bytes) -> None:
+        """Write lines, each shorter than a pipe takes at once: so many as it does, then the next.
+
+        A read may have thousands of alerts: one write would be cut, and one each would be slow.
+        """
+        start = 0
+        while start < len(data):
+            end = data.rfind(b"\n", start, start + PIECE_BYTES) + 1 or len(data)
+            self.write(data[start:end])
+            start = end
+
     def write(self, data: bytes) -> None:
-        """Write a line if that can be done at once."""
+        """Write a line, or some, if that can be done at once."""
+        lines = data.count(b"\n")
         if self.dropped:
             words = b"%s: warning: %d lines could not be written here\n"
             data = words % (self.prog, self.dropped) + data
@@ -36,7 +49,7 @@ class Stderr:
             os.write(2, data[: PIPE_BUF - 1].rstrip(b"\n") + b"\n")
             self.dropped = 0
         except OSError:
-            self.dropped += 1
+            self.dropped += lines
 
 
 def last_frame(exc: Exception) -> str:

@@ -146,6 +146,14 @@ def test_processor_holds_next_to_nothing(
     host.until(lambda: text(tmp_path / "a").count(b"\n") == 1200)
 
 
+def test_alerts_of_a_read_are_all_said(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+    """However many a read brings, they come whole, as from multilog."""
+    host.open("a", b"e", b"./main")
+    host.write(LINES)
+    host.until(lambda: text(host.path / "a") == LINES)
+    assert capfd.readouterr().err == LINES.decode()
+
+
 def remove_current(main: Path) -> None:
     """Do what one does to have room again."""
     (main / "current").unlink()
