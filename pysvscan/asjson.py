@@ -54,7 +54,8 @@ def service(facts: Facts | None) -> "dict[str, Any]":
         state = "up" if record.is_up() else "down"
     return {
         "state": state,
-        "pid": record.pid or None if record else None,
+        "pid": facts.pid or None if facts else None,
+        "finish": facts.finish or None if facts else None,
         "since": seconds(record.since_ns) if record else None,
         "wanted": WANTED.get(record.want) if record else None,
         "normally": ("up" if facts.normally_up else "down") if facts else None,

@@ -35,13 +35,15 @@ class Detail:
 
 def state(facts: Facts, now_ns: int) -> list[str]:
     """Say whether it is up, and the log process that daemontools-encore keeps beside it."""
+    finish = [f" finish: runs (pid {facts.finish})"] if facts.finish else []
     if facts.status is None:
-        return [": supervise not running"]
+        left = [f" left: runs on (pid {facts.pid}), the next svscan takes it over"]
+        return [": supervise not running", *left * (facts.pid != 0), *finish]
     words = facts.status.describe(facts.normally_up, now_ns) + facts.status.elaborate()
     lines = [f": {words}"]
     if log := facts.log_status:
         lines.append(f" log: {log.describe(True, now_ns)}{log.elaborate()}")
-    return lines
+    return lines + finish
 
 
 def usage(it: "Usage") -> str:

@@ -21,13 +21,17 @@ class Facts:
     Attributes:
         status: None: nobody supervises it.
         log_status: of the log process that daemontools-encore keeps beside it.
+        pid: of its process, which may run on although nobody supervises it; 0: none that we know.
+        finish: pid of its ./finish; 0: none runs.
         normally_up: there is no file `down`.
         history: what it went through; None: nobody wrote that down.
         usage: what its processes use; None: it has none that we know.
         log: what its log has; None: it has none that we know.
     """
 
-    __slots__ = ("history", "log", "log_status", "normally_up", "status", "usage")
+    __slots__ = (
+        "finish", "history", "log", "log_status", "normally_up", "pid", "status", "usage"
+    )  # fmt: skip
 
     def __init__(self, data: bytes | None, normally_up: bool, processes: "Processes") -> None:
         """Look at the current directory.
@@ -39,7 +43,9 @@ class Facts:
         self.log_status = None if data is None else status.unpack_log(data)
         self.normally_up = normally_up
         self.history = read_history()
-        self.usage = processes.usage(self.status.pid if self.status else 0)
+        self.pid = self.status.pid if self.status else left_running()
+        self.finish = 0 if self.pid else finishing()
+        self.usage = processes.usage(self.pid)
         self.log = find_log()
 
 
@@ -58,6 +64,22 @@ class Processes:
 
             self.tree = Tree()
         return self.tree.usage(pid)
+
+
+def left_running() -> int:
+    """Give the pid that a dead supervisor has left in the current directory; 0: none lives."""
+    from pysvscan import living
+
+    return living.service()
+
+
+def finishing() -> int:
+    """Give the pid of the ./finish of the current directory; 0: none lives."""
+    if not os.path.exists(b"supervise/finish"):
+        return 0
+    from pysvscan import living
+
+    return living.finish()
 
 
 def find_log() -> "LogFacts | None":

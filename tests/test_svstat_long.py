@@ -20,7 +20,7 @@ from pysvscan.commands import svstat
 from pysvscan.core import tai
 from pysvscan.detail import Detail
 from tests import logs, manual, scan
-from tests.scan import OURS, kill_session
+from tests.scan import OURS, SLEEP, kill_session
 from tests.wait import wait_until
 
 SECOND_NS = 1_000_000_000
@@ -57,7 +57,12 @@ def test_svstat_tells_all_of_ours(tmp_path: Path) -> None:
     (path / "b/service.toml").write_text("[restart]\ntries = 2\n")
     scan.service(path / "c")
     (path / "c/run").unlink()
-    with scan.scanning(path):
+    scan.service(path / "d", "exit 0")
+    scan.executable(path / "d/finish", SLEEP)
+    (path / "d/service.toml").write_text("[stop]\nfinish = './finish'\n")
+    with scan.scanning(path) as running:
+        wait_until(lambda: " finish: runs (pid N)" in said(path / "d"))
+        wait_until(lambda: objects(path / "d")[0]["finish"])
         wait_until(lambda: (objects(path / "a")[0]["log"] or {}).get("lines_in") == 2)
         wait_until(lambda: objects(path / "b")[0]["backoff"]["gave_up"] is not None)
         wait_until(lambda: objects(path / "c")[0]["start_error"])
@@ -87,6 +92,15 @@ def test_svstat_tells_all_of_ours(tmp_path: Path) -> None:
         assert said(path / "b")[0].startswith(" restart: given up after N in a row that ended")
         keys = [set(it) for it in (a, b, c, log, none)]
         assert keys == [described()] * 5
+        running.process.kill()
+        running.process.wait()
+        (left,) = objects(path / "a")
+        assert (left["state"], left["pid"]) == ("unsupervised", a["pid"])
+        assert said(path / "a")[0] == " left: runs on (pid N), the next svscan takes it over"
+        subprocess.run(["cp", "-a", path / "a", path / "copy"], check=True)
+        assert objects(path / "copy")[0]["pid"] is None
+        kill_session(running.process.pid)
+        running.process = running.start()
 
 
 def described() -> set[str]:
