@@ -1,8 +1,9 @@
 """What each signal to svscan asks for, and that none is lost which comes before svscan listens.
 
 A process that is PID 1 loses every signal that it has no handler for, unless it is blocked: so
-commands/svscan.py calls `hold` before it imports anything large. The signals that stand nowhere
-here do to svscan what they do to any process, which to PID 1 is nothing.
+commands/svscan.py calls `hold` before it imports anything large. An interpreter takes a while to
+come that far: who wants to lose none has `env --block-signal=… PYSVSCAN_HELD=1` execute svscan. The
+signals that stand nowhere here do to svscan what they do to any process, which to PID 1 is nothing.
 """
 
 import signal
@@ -16,9 +17,14 @@ STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGPWR, signal.SIGRTMIN + 3)
 HEARD: set[int] = {*STOP, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 
 
-def hold() -> set[int]:
-    """Let signals wait until `listen`; give those that were not blocked, nor are for services."""
-    return HEARD - signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+def hold(env: dict[bytes, bytes]) -> set[int]:
+    """Let signals wait until `listen`; give those that are not to be blocked for services.
+
+    Args:
+        env: what services get; from which PYSVSCAN_HELD goes: the signals are blocked for us alone.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    return HEARD if env.pop(b"PYSVSCAN_HELD", None) else HEARD - before
 
 
 class Signals:

@@ -4,6 +4,7 @@ Not tested: how long a stop takes (contrib/bench/stop).
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ import pytest
 from pysvscan import pid1, signals, strays, tree
 from pysvscan.loop import Callback, Deadline, Loop
 from tests import pidns
+from tests.conftest import ROOT
 from tests.pidns import contained
 from tests.scan import (
     HURRY,
@@ -33,7 +35,6 @@ from tests.scan import (
     read,
     service,
     wait_started,
-    wait_up,
 )
 from tests.wait import wait_until
 
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+LINES = (ROOT / "contrib/container/Dockerfile").read_text().splitlines()
+ENTRYPOINT = next(line for line in LINES if line.startswith("ENTRYPOINT"))
+HELD = json.loads(ENTRYPOINT.removeprefix("ENTRYPOINT"))[:-1]
 ASKED = "trap 'echo asked > asked; echo bye; exit' TERM; touch there; while :; do sleep 0.05; done"
 STRAY = f'setsid sh -c "{ASKED}"'
 DEAF = "setsid sh -c \"trap '' TERM; touch deaf; sleep 1000\""
@@ -110,14 +114,23 @@ def test_pid1_reaps_orphans_and_lives_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("signum", signals.STOP)
 def test_stop_signals_stop_in_order(tmp_path: Path, signum: int) -> None:
-    """Each of them is an ordered stop."""
+    """Each of them is an ordered stop; what was blocked for svscan alone is so for no service."""
     service(tmp_path / "service/a")
-    with ending(tmp_path / "service") as running:
-        number = wait_up(tmp_path / "service/a")
+    with ending(tmp_path / "service", program=(*HELD, *OURS)) as running:
+        wait_started(tmp_path / "service/a")
+        number = pid(tmp_path / "service/a")
+        assert blocked(number) == 0
+        assert b"PYSVSCAN_HELD" not in Path(f"/proc/{number}/environ").read_bytes()
         running.process.send_signal(signum)
         assert running.wait_end() == 0
         assert not is_alive(number)
         assert running.lines() == []
+
+
+def blocked(number: int) -> int:
+    """Give the signals that a process has blocked."""
+    lines = read(Path(f"/proc/{number}/status")).splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("SigBlk:"))
 
 
 def test_signal_before_the_handlers_is_not_lost(tmp_path: Path) -> None:
@@ -128,8 +141,8 @@ import os, sys
 from pysvscan import pid1, signals, strays, tree
 from pysvscan.loop import Loop
 hold = signals.hold
-def held():
-    found = hold()
+def held(env):
+    found = hold(env)
     os.kill(os.getpid(), 15)
     return found
 signals.hold = held
@@ -139,6 +152,14 @@ run("pysvscan", sys.argv[1:])
     with ending(tmp_path / "service", program=(sys.executable, "-I", "-c", early)) as running:
         assert running.wait_end() == 0
         assert running.lines() == []
+
+
+def test_signal_before_the_interpreter_is_not_lost(tmp_path: Path) -> None:
+    """The Dockerfile's ENTRYPOINT holds it."""
+    with ending(tmp_path, program=(*HELD, *OURS)) as running:
+        wait_until(lambda: blocked(running.process.pid))
+        running.process.send_signal(signal.SIGTERM)
+        assert running.wait_end() == 0
 
 
 def test_subreaper_takes_and_reaps_orphans(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ LONGEST = 86400
 
 def main(argv: list[bytes], chain: "Chain") -> int:
     """Supervise until TERM, then stop in order."""
-    held = signals.hold()  # first of all: the rest takes time, and PID 1 loses what is not blocked
+    held = signals.hold(chain.env)  # first of all: PID 1 loses what is not blocked
     from pysvscan.inherited import Inherited
 
     inherited = Inherited(chain.env, chain.ignored, chain.limits, tuple(argv))
