@@ -28,14 +28,15 @@ OTHER_PAGES = [f"pysvscan-{name}.1" for name in commands.TOOLS]
 EXAMPLE_PAGES = COMMAND_PAGES + [manual.MAN / name for name in ("pysvscan.1", *OTHER_PAGES)]
 FOREIGN = {
     "date.1",
-    "recordio.1",
-    "tcpserver.1",
+    "env.1",
     "flock.1",
     "flock.2",
     "prlimit.1",
     "ps.1",
+    "recordio.1",
     "setrlimit.2",
     "setsid.1",
+    "tcpserver.1",
 }
 # What is said by whoever looks, and becomes true soon: asked again until it is as it should be.
 LOOKING = (
