@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 COMMAND_BYTES = 4
+MANY = 64  # conversations to look for
 NEWLINE = b"\n"
 HEADS = re.compile(rb"\n([0-9]{1,10}) [<>] ")
 BEGINS = re.compile(rb"\ntcpserver: pid ([0-9]{1,10}) ")
@@ -51,8 +52,9 @@ def find(
                 places.add(it.start())
                 begun.setdefault(it[1], it.start())
     wanted = watched.keys() if known is None else set(HEADS.findall(text)) - known.keys()
+    firsts = heads(text) if len(wanted) > MANY else {pid: first(text, pid) for pid in wanted}
     for pid in wanted:
-        at = first(text, pid)
+        at = firsts.get(pid, -1)
         if 0 <= at < begun.get(pid, len(text)):
             places.add(at)
     return sorted(places)
@@ -62,6 +64,14 @@ def first(text: bytes, pid: bytes) -> int:
     """Find the first line of a conversation; -1: there is none."""
     found = [text.find(b"\n%b %b " % (pid, way)) for way in (b"<", b">")]
     return min((at for at in found if at >= 0), default=-1)
+
+
+def heads(text: bytes) -> dict[bytes, int]:
+    """Find the first line of each conversation: of many at once, or each would cost the same."""
+    found: dict[bytes, int] = {}
+    for it in HEADS.finditer(text):
+        found.setdefault(it[1], it.start())
+    return found
 
 
 def said(text: bytes, commands: bytes, asks: bytes) -> "Iterable[int]":

@@ -10,6 +10,7 @@ may be due whose AUTH another logger has read.
 """
 
 import re
+from bisect import bisect_left
 
 from pysvscan.core import mentions
 from pysvscan.core.redactpatterns import Patterns
@@ -24,11 +25,13 @@ NEWLINE = b"\n"
 BEGIN = b"tcpserver: pid "
 BEGIN_BYTES = len(BEGIN)
 
+MANY = 64  # places in a read
+HEADS = re.compile(rb"\n[0-9]{1,10} ")
 CLIENT = re.compile(rb"[0-9]{1,10}(?: <| ?$)")  # a client's line, as far as one can see
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from pysvscan.core.mentions import Find
 
@@ -158,16 +161,21 @@ class Redactor:
     def edits(self, data: bytes, places: list[int]) -> "Iterator[Edit]":
         """Follow the conversations from where they concern us, each to its own next begin."""
         begins = {at: pid_at(data, at + BEGIN_BYTES) for at in places if data[at] == BEGIN[0]}
+        find = data.find if len(places) < MANY else Heads(data).find
         seen: dict[bytes, int] = {}  # how far each was followed
+        stops: dict[bytes, list[int]] = {}  # where each begins again, the next one last
+        for at in reversed(begins):
+            stops.setdefault(begins[at], []).append(at)
         for at in places:
             begun = begins.get(at)
             if begun:
+                stops[begun].pop()
                 self.begin(begun)
                 continue
             pid = pid_at(data, at)
             if at >= seen.get(pid, 0):
-                later = (it for it, other in begins.items() if it > at and other == pid)
-                seen[pid] = yield from self.follow(data, pid, at, next(later, len(data)))
+                stop = stops[pid][-1] if stops.get(pid) else len(data)
+                seen[pid] = yield from self.follow(data, pid, at, stop, find)
 
     def begin(self, pid: bytes) -> None:
         """Know a conversation from its begin."""
@@ -188,7 +196,9 @@ class Redactor:
         self.known.pop(pid, None)
         return not is_known
 
-    def follow(self, data: bytes, pid: bytes, at: int, stop: int) -> "Generator[Edit, None, int]":
+    def follow(
+        self, data: bytes, pid: bytes, at: int, stop: int, find: "Callable[[bytes, int, int], int]"
+    ) -> "Generator[Edit, None, int]":
         """Follow a conversation from a line on, while it is remembered; gives where that ends."""
         talk = self.talks.get(pid)
         if talk is None:
@@ -205,12 +215,31 @@ class Redactor:
                 del self.talks[pid]
                 self.know(pid)
                 return end
-            at = data.find(head, end, stop) + 1 or -1
+            at = find(head, end, stop) + 1 or -1
         return stop
 
     def hear(self, talk: Talk, way: bytes, text: bytes) -> bytes:
         """Let a conversation go on by a line; gives what is written of it."""
         return talk.client(text, self.commands) if way == b"<" else talk.server(text, self.asks)
+
+
+class Heads:
+    """Where each conversation's lines are in a read that has many: to search for each takes long.
+
+    Whoever logs lines of a thousand pids would hold those who share the logger.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        """Look for all of them once."""
+        self.found: dict[bytes, list[int]] = {}
+        for it in HEADS.finditer(data):
+            self.found.setdefault(it[0], []).append(it.start())
+
+    def find(self, head: bytes, start: int, stop: int) -> int:
+        """Find the first one in a range, as bytes.find does; heads begin with a newline."""
+        found = self.found.get(head, [])
+        which = bisect_left(found, start)
+        return found[which] if which < len(found) and found[which] + len(head) <= stop else -1
 
 
 def pid_at(data: bytes, at: int) -> bytes:

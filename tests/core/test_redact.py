@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysvscan.core import redact
+from pysvscan.core import mentions, redact
 from pysvscan.core.redact import DOUBT_NS, Redactor
 from tests.conversations import Line, Maker, said, shown
 
@@ -15,6 +15,14 @@ def run(parts: list[bytes], now_ns: int = 0, names: tuple[bytes, ...] = BOTH) ->
     """Redact what comes in parts."""
     redactor = Redactor(names, 0)
     return b"".join([redactor.feed(part, now_ns) for part in parts]) + redactor.finish(now_ns)
+
+
+def run_as_of_many(parts: list[bytes], now_ns: int = 0) -> bytes:
+    """Do the same as where a read has lines of very many conversations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "MANY", 0)
+        patch.setattr(mentions, "MANY", -1)
+        return run(parts, now_ns)
 
 
 def leaks(lines: list[Line], text: bytes) -> list[bytes]:
@@ -29,8 +37,10 @@ def test_conversations(now_ns: int, at_once: int) -> None:
     maker = Maker(at_once)
     lines = maker.log(400, at_once)
     assert len(leaks(lines, said(lines))) > 300
-    got = run(maker.cut(said(lines)), now_ns)
+    parts = list(maker.cut(said(lines)))
+    got = run(parts, now_ns)
     assert leaks(lines, got) == []
+    assert run_as_of_many(parts, now_ns) == got
     assert got.split(b"\n") == shown(lines).split(b"\n")
 
 
@@ -57,6 +67,7 @@ def test_any_bytes(data: bytes) -> None:
     """Nothing raises; byte by byte it is the same; no line is lost."""
     got = run([data])
     assert got == run([data[at : at + 1] for at in range(len(data))])
+    assert got == run_as_of_many([data])
     assert got.count(b"\n") == data.count(b"\n")
 
 
@@ -199,8 +210,10 @@ def test_too_many_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert redactor.feed(other, 0) == b"9 < [redacted]\r \n10 < x\r \n"
 
 
-def test_many_at_once() -> None:
+@pytest.mark.parametrize("many", [0, redact.MANY])
+def test_many_at_once(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """While many are in AUTH, other conversations are seen, and a pid may come again."""
+    monkeypatch.setattr(redact, "MANY", many)
     begun = b"".join(b"%d < AUTH LOGIN\r \n" % pid for pid in range(10, 30))
     redactor = Redactor(BOTH, 0)
     redactor.feed(begun, DOUBT_NS)
