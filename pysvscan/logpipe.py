@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pysvscan.loop import Callback, Deadline
 
 READ_BYTES = 61440  # with the begin of a line before it, and the rest behind it, less than 65536
+REST_BYTES = 4096
 MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 LINE_NS = 2 * SECOND_NS  # at the end: for the rest of a line
@@ -192,11 +193,21 @@ class LogPipe:
             BlockingIOError: there is nothing.
         """
         data = os.read(self.fifo, size)
-        if size < READ_BYTES and len(data) == size:
-            with contextlib.suppress(BlockingIOError):
-                while not data.endswith(b"\n") and len(data) < READ_BYTES:
-                    data += os.read(self.fifo, 1) or b"\n"
+        is_cut = size < READ_BYTES and len(data) == size and not data.endswith(b"\n")
+        if is_cut and b"\n" in data:  # without one, it is a line that no file holds
+            data += self.read_rest()
         return data
+
+    def read_rest(self) -> bytes:
+        """Read the rest of a line, or a part of it, and not a byte beyond its end.
+
+        Byte by byte, for a pipe cannot be looked into: so not more of a line than most have.
+        """
+        rest = bytearray()
+        with contextlib.suppress(BlockingIOError):
+            while not rest.endswith(b"\n") and len(rest) < REST_BYTES:
+                rest += os.read(self.fifo, 1) or b"\n"  # the script's finish() would give it this
+        return bytes(rest)
 
     def count_later(self) -> None:
         """Let others see what was counted in a second: not at each read, but after the last too."""
@@ -371,14 +382,8 @@ class LogPipe:
         self.wind_up(self.end)
 
     def read_line(self) -> None:
-        """Read the rest of the line, and not a byte beyond it."""
-        data = b""
-        with contextlib.suppress(BlockingIOError):
-            while not data.endswith(b"\n") and len(data) < READ_BYTES:
-                byte = os.read(self.fifo, 1)
-                if not byte:
-                    data += b"\n"  # the script's finish() would give it this
-                data += byte
+        """Read what is there of the rest of the line."""
+        data = self.read_rest()
         if data:
             self.feeding.take(data)
             self.feeding.deliver(self.outlets)

@@ -146,6 +146,31 @@ def test_processor_holds_next_to_nothing(
     host.until(lambda: text(tmp_path / "a").count(b"\n") == 1200)
 
 
+@pytest.mark.parametrize(
+    ("sent", "most"),
+    [(b"x" * 12_000, 0), (b"y\n" + b"x" * 20_000 + b"\n", 4096)],
+    ids=["endless", "long"],
+)
+def test_processor_long_lines_take_few_reads(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, most: int
+) -> None:
+    """Where a read is cut short, no more than a part of a long line's rest is read singly."""
+    singles = 0
+    real = os.read
+
+    def read(fd: int, size: int) -> bytes:
+        nonlocal singles
+        singles += size == 1
+        return real(fd, size)
+
+    log = host.open("a", b"s4096", b"!cat", b"./main")
+    host.until(lambda: Kind.OPENED in host.told)
+    monkeypatch.setattr(os, "read", read)
+    host.write(sent)
+    host.until(lambda: text(tmp_path / "a") == sent and not log.outlets.is_blocking())
+    assert singles <= most
+
+
 def test_alerts_of_a_read_are_all_said(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
     """However many a read brings, they come whole, as from multilog."""
     host.open("a", b"e", b"./main")
