@@ -173,6 +173,14 @@ def test_step_forgets_the_timer_where_nothing_waits(state: State, event: int) ->
         assert Action.UNSCHEDULE in actions
 
 
+def test_step_begins_afresh_where_there_is_no_process() -> None:
+    """`u` of what runs is no reason to forget how it fared: it may die young again."""
+    afresh = [
+        state for (state, _), (actions, _) in service.TABLE.items() if Action.AFRESH in actions
+    ]
+    assert not any(service.has_process(state) for state in afresh)
+
+
 @pytest.mark.parametrize("state", State)
 def test_step_ends_now_who_was_asked_to_end(state: State) -> None:
     """Overdue: killed; but not who is wanted up again, nor where there is nothing to kill."""
