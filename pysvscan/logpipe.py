@@ -33,6 +33,7 @@ SECOND_NS = 1_000_000_000
 LINE_NS = 2 * SECOND_NS  # at the end: for the rest of a line
 DISK_NS = 2 * SECOND_NS  # after END: for what cannot be written
 LOCK_NS = 20 * MS_NS  # the lock is a former logger's: first look
+LOCK_TRIES = 20  # some 15 s
 OPEN_NS = 5 * SECOND_NS  # a directory cannot be opened: longest pause
 PATIENCE_NS = 10 * SECOND_NS  # for old directories, before what is wanted now is opened without
 SLOW_NS = 60 * SECOND_NS  # a processor that takes so long may hang
@@ -120,8 +121,10 @@ class LogPipe:
         if not self.is_locked:
             try:
                 fcntl.flock(self.fifo, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except OSError as exc:
                 self.failures += 1
+                if self.failures > LOCK_TRIES:  # no former logger's: perhaps the service's own
+                    self.say("unable to lock supervise/pipe, pausing", exc)
                 self.wait(min(LOCK_NS << min(self.failures, 6), SECOND_NS), self.open)
                 return False
             self.failures = 0

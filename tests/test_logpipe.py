@@ -431,8 +431,10 @@ def test_orders_while_a_line_is_ended(host: Host, tmp_path: Path) -> None:
     assert logs.text(tmp_path / "a/other") == b"begun too\n"
 
 
-def test_lock_of_a_former_logger(host: Host, tmp_path: Path) -> None:
-    """Nothing is read while another holds the pipe, whatever else is free."""
+def test_lock_of_a_former_logger(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is read while another holds the pipe, whatever else is free; for long, it is said."""
     first = host.open("a", b"./main")
     host.until(lambda: Kind.OPENED in host.told)
     reader = os.open(tmp_path / "a/pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -443,6 +445,10 @@ def test_lock_of_a_former_logger(host: Host, tmp_path: Path) -> None:
     assert second.phase is Phase.OPENING
     host.write(b"one\n")
     host.until(lambda: text(tmp_path / "a") == b"one\n")
+    assert host.said == []
+    monkeypatch.setattr("pysvscan.logpipe.LOCK_TRIES", second.failures)
+    waits = "a/log: unable to lock supervise/pipe, pausing: temporary failure"
+    host.until(lambda: host.said == [waits])
     host.write(b"begun")
     host.until(lambda: first.feeding.pipe.line == b"begun")
     host.logger.order(Kind.LEAVE, 1, [])
