@@ -289,6 +289,7 @@ def restore_built_in(entry: Entry, it: BuiltIn) -> EntryLog | None:
     made.process = entry.scan.loggers.find(made.where(wanted))
     made.process.add(made)
     if made.is_leaving and entry.scan.stopping.begun_ns:
+        made.drains = 1  # as if this were the first look
         entry.later(DRAIN_NS, made.hurry)  # not before ours has a line that the old one left
     return made
 

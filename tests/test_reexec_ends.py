@@ -39,7 +39,7 @@ def make(path: Path) -> tuple[Path, Path, Path, Path]:
     os.mkfifo(finishing / "go")
     timed = service(path / "timed", f"trap '' TERM; {SLEEP}")
     (timed / "service.toml").write_text("[stop]\ntimeout = 2\n")
-    rotated = logs.service(path / "rotated", f"echo hello; {SLEEP}")
+    rotated = logs.service(path / "rotated", STRAY)
     return finishing, timed, rotated, service(path / "stray", STRAY, LOGGER)
 
 

@@ -4,6 +4,7 @@ Not tested: how long a stop takes (contrib/bench/stop).
 """
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pysvscan import pid1, signals, strays, tree
+from pysvscan import pid1, signals, stopping, strays, tree
 from pysvscan.loop import Callback, Deadline, Loop
 from tests import pidns
 from tests.conftest import ROOT
@@ -261,6 +262,25 @@ def test_orphans_wait_longer_for_a_look_that_takes_longer() -> None:
     before_ns = time.monotonic_ns()
     orphans.child_died()
     assert before_ns + pid1.LATEST_NS <= loop.looks[1] <= time.monotonic_ns() + pid1.LATEST_NS
+
+
+def test_stop_is_disturbed_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No look at all objects, and for a while no SIGCHLD, takes time from the services' ends.
+
+    So it is after an exec as well, before any death is served, and before all were told nobody
+    leaves.
+    """
+    rests: list[int] = []
+    monkeypatch.setattr(gc, "disable", lambda: rests.append(0))
+    orphans = SimpleNamespace(rest=rests.append)
+    scan = SimpleNamespace(
+        loop=Counted(), loggers=SimpleNamespace(), entries={1: 2}, orphans=orphans
+    )
+    stop = stopping.Stopping(cast("Svscan", scan))
+    stop.restore()
+    stop.leave_if_idle()
+    assert rests == [0, stopping.SOON_NS]
+    assert stop.busy == stop.running == stop.untold == [2]
 
 
 def test_orphans_are_looked_for_after_a_rest() -> None:

@@ -1,5 +1,6 @@
 """svscan: the ordered stop on TERM: services first, each logger when its service is gone."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -158,6 +159,15 @@ def test_stop_continues_a_paused_logger(
     assert read(where / "log/main/current") == "hello\n"
 
 
+def watches(number: int) -> list[str]:
+    """List what a process has inotify watch."""
+    found = []
+    for file in Path(f"/proc/{number}/fdinfo").iterdir():
+        with contextlib.suppress(OSError):
+            found += [line for line in file.read_text().splitlines() if "inotify" in line]
+    return found
+
+
 def test_stop_waits_for_a_service_and_says_so(
     ending: Ending, account: tuple[Path, dict[str, Any]]
 ) -> None:
@@ -173,6 +183,7 @@ def test_stop_waits_for_a_service_and_says_so(
     running.process.send_signal(signal.SIGTERM)
     running.wait_said(f"svscan: info: waiting for stubborn (pid {number}, 1 processes)")
     assert (is_alive(number), is_alive(good), running.alive()) == (True, False, True)
+    assert not watches(running.process.pid)
     wait_until(lambda: not is_supervised(tmp / "service/good"))  # another may, from now on
     command(stubborn, b"k")
     assert running.wait_end() == 0
