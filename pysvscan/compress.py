@@ -1,13 +1,14 @@
 """python -I -m pysvscan.compress METHOD: descriptor 0 to descriptor 1, for the logger's compressor.
 
-A process of its own, at low priority: the logger compresses nothing itself.
+A process of its own, at low priority: the logger compresses nothing itself. It says nothing either:
+the exit code tells the logger why it failed, which says that once, not at each archive.
 """
 
 import os
 import sys
 import zlib
 
-from pysvscan import strerr
+from pysvscan.keeping import MISSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +36,8 @@ def gzip() -> "Stream":
 
 def zstd() -> "Stream":
     """Compress as zstd does, with the library of the extra `zstd`."""
-    try:
-        import zstandard
-    except ImportError as exc:
-        raise strerr.Fatal("unable to import zstandard") from exc
+    import zstandard
+
     stream: Stream = zstandard.ZstdCompressor(write_checksum=True).compressobj()
     return stream
 
@@ -50,34 +49,29 @@ def copy(stream: "Stream") -> None:
     """Compress all of descriptor 0 into descriptor 1.
 
     Raises:
-        strerr.Fatal: it cannot be read or written.
+        OSError: it cannot be read or written.
     """
     data = b"first"
     while data:
-        try:
-            data = os.read(0, CHUNK_BYTES)
-        except OSError as exc:
-            raise strerr.Fatal("unable to read") from exc
+        data = os.read(0, CHUNK_BYTES)
         write(stream.compress(data) if data else stream.flush())
 
 
 def write(data: bytes) -> None:
     """Write all of it."""
     while data:
-        try:
-            data = data[os.write(1, data) :]
-        except OSError as exc:
-            raise strerr.Fatal("unable to write") from exc
+        data = data[os.write(1, data) :]
 
 
 def main() -> None:
-    """Compress, and exit with 111 if that is impossible."""
+    """Compress, and exit as compressor.reason knows if that is impossible."""
     os.nice(19)
     try:
         copy(METHODS[sys.argv[1]]())
-    except strerr.Fatal as exc:
-        strerr.write(strerr.line("compress", exc.label, str(exc), exc.__cause__))
-        sys.exit(exc.code)
+    except ImportError:
+        sys.exit(MISSING)
+    except OSError as exc:
+        sys.exit(MISSING + (exc.errno or 1))
 
 
 if __name__ == "__main__":

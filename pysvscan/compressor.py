@@ -14,7 +14,7 @@ from _signal import SIGKILL
 from pysvscan.child import READ, WRITE, Program
 from pysvscan.core import tai
 from pysvscan.core.suffix import FINISHED, TORN
-from pysvscan.keeping import SUFFIXES
+from pysvscan.keeping import MISSING, SUFFIXES
 from pysvscan.stuck import Left, Stuck, pausing
 
 TYPE_CHECKING = False
@@ -39,6 +39,8 @@ class Compressor:
         self.chain = chain
         self.strand = strand
         self.turn: Job | None = None
+        self.at_hand = b""
+        self.failed: set[bytes] = set()
         self.replaced = b""  # its successor is in place
         self.is_ended = False
 
@@ -62,14 +64,20 @@ class Compressor:
             while self.strand.steps and not self.strand.is_waiting():
                 self.strand.step()
         except Stuck as exc:
+            self.failed.add(self.at_hand)
             self.stop()
             raise Left(str(exc).replace(", pausing", ", leaving it")) from exc.__cause__
 
     def choose(self) -> "list[Step]":
-        """Take the oldest archive that is not compressed, and wait for a turn."""
-        name = next(filter(self.is_plain, self.archives.names()), None)
-        if name is None:
+        """Take the oldest archive that is not compressed, and wait for a turn.
+
+        What failed is taken last: one that cannot be read must not keep all others as they are.
+        """
+        plain = list(filter(self.is_plain, self.archives.names()))
+        if not plain:
             return []
+        self.failed.intersection_update(plain)
+        name = self.at_hand = next((it for it in plain if it not in self.failed), plain[0])
         if self.strand.syncer:
             self.turn = self.strand.job = self.strand.syncer.turns.take(self.strand.owner)
         return [lambda: self.start(name)]
@@ -92,7 +100,8 @@ class Compressor:
         """Go on after a child that succeeded."""
         self.end_turn()
         if self.strand.wstatus:
-            raise Stuck(f"unable to compress {self.directory.file(name)}, leaving it")
+            unable = f"unable to compress archives in {self.directory.name}, leaving them"
+            raise Stuck(unable) from reason(self.strand.wstatus)
         return [self.seal, lambda: self.place(name)]
 
     def seal(self) -> "list[Step]":
@@ -151,3 +160,11 @@ class Compressor:
         if self.turn and self.strand.syncer:
             self.strand.syncer.turns.give_back(self.turn)
         self.turn = None
+
+
+def reason(wstatus: int) -> Exception | None:
+    """Give what a process of ours died of, as far as that is known."""
+    code = os.WEXITSTATUS(wstatus)
+    if code > MISSING:
+        return OSError(code - MISSING, "")
+    return ImportError("its library is not installed") if code == MISSING else None

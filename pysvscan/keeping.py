@@ -4,6 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MISSING = 100  # what a compressor exits with where there is no library; above it, an errno
 SUFFIXES = {"gzip": b".gz", "zstd": b".zst"}
 
 
