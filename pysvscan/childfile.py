@@ -5,12 +5,14 @@ program of [stop] finish, under a name of its own. The record: core/identity.py.
 """
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from pysvscan.core import identity
 from pysvscan.core.identity import Identity
 from pysvscan.ownfile import BOTH, READ, WRITE, author, open_own
+from pysvscan.pidfd import Kernel, Pidfd, is_dead
 from pysvscan.strerr import Fatal
 
 if TYPE_CHECKING:
@@ -95,3 +97,41 @@ def read(directory: int, path: bytes = CHILD) -> Recorded | None:
             os.close(fd)
     except (FileNotFoundError, identity.IdentityError):
         return None
+
+
+def find(files: "Files", kernel: Kernel, path: bytes = CHILD) -> tuple[int, int]:
+    """Look for the recorded process.
+
+    Returns:
+        Its pid and a pidfd, or (0, -1) if there is none or it is a stranger.
+
+    Raises:
+        OSError: that cannot be found out, or it runs and the record is not to be believed:
+            whoever may write there shall not have us signal a process that he may not.
+    """
+    record = read(files.directory, path)
+    held = hold(record.process.pid) if record else None
+    if not record or not held:
+        return 0, -1
+    recorded, author, _ = record
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, held.fd)
+        found = files.own(kernel.identify_held(recorded.pid, held.fd))
+        if not identity.is_same(recorded, found) or is_dead(held.fd):
+            return 0, -1
+        if author not in (0, os.geteuid(), os.stat(f"/proc/{recorded.pid}").st_uid):
+            raise PermissionError(errno.EPERM, "")
+        undo.pop_all()
+    return recorded.pid, held.fd
+
+
+def hold(pid: int) -> Pidfd | None:
+    """Hold the process of a pid, if there is one; a thread's number is none."""
+    try:
+        return Pidfd(pid)
+    except OverflowError:
+        return None
+    except OSError as exc:
+        if exc.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
+            return None
+        raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pysvscan import cgroup, childfile, tree
 from pysvscan.core import service
-from pysvscan.core.stopsettings import Stop
+from pysvscan.core.stopsettings import SIGNALS, Stop
 from pysvscan.finish import Finish
 from pysvscan.loop import Deadline
 from pysvscan.waiting import Known
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pysvscan.supervise import Supervise
 
 CLASSIC = Stop()
+NUMBERS = {name: signal.Signals[f"SIG{name}"] for name in SIGNALS}
 FAILED = 111  # what a process exits with that cannot execute ./run
 
 
@@ -71,7 +72,7 @@ class Ending:
     def ask(self) -> None:
         """Ask it to end; the time for that runs from the first time that it is asked."""
         self.remember()
-        self.service.kill(signal.Signals[f"SIG{self.stop.signal}"])
+        self.service.kill(NUMBERS[self.stop.signal])
         self.limit()
 
     def limit(self) -> None:

@@ -74,7 +74,7 @@ class Entry:
 
     def is_idle(self) -> bool:
         """Say whether nothing is supervised here."""
-        return not self.parts()
+        return self.main is None and self.log is None
 
     def is_settled(self) -> bool:
         """Say whether only a command can bring news; otherwise the next look comes soon."""

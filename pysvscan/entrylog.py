@@ -20,12 +20,12 @@ from pysvscan.core.status import Status
 from pysvscan.files import Files
 from pysvscan.loggers import LoggerProcess, Where
 from pysvscan.predecessor import Predecessor
+from pysvscan.servicestatus import Announcer
 from pysvscan.unread import unread
 
 if TYPE_CHECKING:
     from pysvscan.entry import Entry
 
-COMMANDS = 32  # served in one turn, as in supervise.py
 READER = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 DRAIN_NS = 2_000_000_000  # so long a stray process may keep the pipe open
 TRIES = 3  # so many times that, a logger that cannot be started may take
@@ -63,7 +63,7 @@ class EntryLog:
         self.is_draining = False  # the logger reads to the end of the pipe, whoever holds it
         self.wants_rotation = False
         self.drains = 0  # how often we looked whether the pipe is empty at last
-        self.is_unwritable = False
+        self.announcer = Announcer(entry.report)
 
     # coming and going
 
@@ -163,11 +163,7 @@ class EntryLog:
 
     def obey(self) -> None:
         """Serve some bytes in control."""
-        try:
-            commands = os.read(self.files.control, COMMANDS)
-        except BlockingIOError:
-            return
-        for byte in commands:
+        for byte in self.files.read_control():
             self.feed(byte)
 
     def feed(self, byte: int) -> None:
@@ -372,13 +368,7 @@ class EntryLog:
 
     def announce(self) -> None:
         """Write the status; that it cannot be written is said once."""
-        try:
-            servicestatus.write(self.files, self.pack_status())
-            self.is_unwritable = False
-        except strerr.Fatal as exc:
-            if not self.is_unwritable:
-                self.entry.report("warning", str(exc), exc.__cause__)
-            self.is_unwritable = True
+        self.announcer.announce(self.files, self.pack_status())
 
 
 def refuse_foreign(directory: int, label: bytes) -> None:

@@ -18,6 +18,7 @@ from pysvscan.ownfile import BOTH, READ, WRITE
 from pysvscan.strerr import Fatal, name
 
 PAGE = 4096
+COMMANDS = 32  # served in one turn: all that one svc sends, and no more of what floods a control
 
 
 class Files:
@@ -116,6 +117,13 @@ class Files:
         except OSError:
             return "read"
         return "write"
+
+    def read_control(self) -> bytes:
+        """Read some of the commands that have come; none where another look took them."""
+        try:
+            return os.read(self.control, COMMANDS)
+        except BlockingIOError:
+            return b""
 
     def are_ours(self) -> bool:
         """Say whether `supervise` is still the directory that we took, with all that we hold."""

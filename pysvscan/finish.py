@@ -110,7 +110,8 @@ class Finish:
         Raises:
             OSError: whether it lives cannot be found out.
         """
-        self.pid, self.pidfd = self.service.find(PATH)
+        of = self.service
+        self.pid, self.pidfd = childfile.find(of.files, of.starter.kernel, PATH)
         self.is_ours = False
         return self.pid != 0
 

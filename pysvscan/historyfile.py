@@ -71,12 +71,16 @@ class HistoryFile:
 
     def write(self) -> None:
         """Write the record over the last one."""
-        with contextlib.suppress(OSError):
+        try:
             fd = open_own(self.directory, PATH, BOTH | os.O_CREAT, 0o644)
-            try:
-                os.pwrite(fd, history.pack(self.history), 0)
-            finally:
-                os.close(fd)
+        except OSError:
+            return
+        try:
+            os.pwrite(fd, history.pack(self.history), 0)
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
 
 
 def read(directory: int) -> bytes:

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pysvscan import allocator, places, strerr
+from pysvscan.childfile import hold
 from pysvscan.core import identity, orders, restart
 from pysvscan.core.identity import Identity
 from pysvscan.core.orders import Kind
 from pysvscan.loop import Deadline
 from pysvscan.pidfd import is_dead
 from pysvscan.register import Register
-from pysvscan.supervise import hold
 
 if TYPE_CHECKING:
     from pysvscan.entrylog import EntryLog

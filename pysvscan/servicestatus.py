@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pysvscan import ownfile
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
     from pysvscan.files import Files
 
 STATUS = b"supervise/status"
+Report = Callable[[str, str, BaseException | None], None]  # label ("warning"), message, cause
+
+
+class Announcer:
+    """Writes the status of one service or log; that it cannot be written is said once."""
+
+    __slots__ = ("is_unwritable", "report")
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.is_unwritable = False
+
+    def announce(self, files: "Files", data: bytes) -> None:
+        """Write the status, or say that it cannot be written."""
+        try:
+            write(files, data)
+            self.is_unwritable = False
+        except Fatal as exc:
+            if not self.is_unwritable:
+                self.report("warning", str(exc), exc.__cause__)
+            self.is_unwritable = True
 
 
 def read(directory: int) -> Status | None:

@@ -7,7 +7,6 @@ Source: daemontools 0.76 supervise.c.
 """
 
 import contextlib
-import errno
 import functools
 import os
 import signal
@@ -15,40 +14,23 @@ import time
 from collections.abc import Callable
 
 from pysvscan import childfile, groups, servicestatus, unseen
-from pysvscan.core import identity, restart, service, status
+from pysvscan.acting import DO
+from pysvscan.core import restart, service, status
 from pysvscan.core.restartsettings import Restart
 from pysvscan.core.runsettings import Run
-from pysvscan.core.service import Action, State
+from pysvscan.core.service import State
 from pysvscan.core.status import Status
 from pysvscan.ending import Ending
-from pysvscan.files import Files
+from pysvscan.files import COMMANDS, Files
 from pysvscan.historyfile import HistoryFile
 from pysvscan.loop import Deadline, Loop
-from pysvscan.pidfd import Pidfd, is_dead
+from pysvscan.pidfd import is_dead
 from pysvscan.predecessor import Predecessor
+from pysvscan.servicestatus import Announcer, Report
 from pysvscan.starter import Starter
 from pysvscan.strerr import Fatal, name
 from pysvscan.unseen import Unseen
 from pysvscan.waiting import Known, Streams, Waiting
-
-WANTS = {Action.WANT_UP: b"u", Action.WANT_DOWN: b"d", Action.WANT_ONCE: b"\0"}
-SIGNALS = {
-    Action.ALRM: signal.SIGALRM,
-    Action.CONT: signal.SIGCONT,
-    Action.HUP: signal.SIGHUP,
-    Action.INT: signal.SIGINT,
-    Action.KILL: signal.SIGKILL,
-    Action.QUIT: signal.SIGQUIT,
-    Action.STOP: signal.SIGSTOP,
-    Action.TERM: signal.SIGTERM,
-    Action.USR1: signal.SIGUSR1,
-    Action.USR2: signal.SIGUSR2,
-    Action.WINCH: signal.SIGWINCH,
-}
-ENDING = frozenset({Action.INT, Action.KILL, Action.QUIT, Action.TERM})  # signals that may end it
-COMMANDS = 32  # served in one turn: all that one svc sends, and no more of what floods a control
-
-Report = Callable[[str, str, BaseException | None], None]  # label ("warning"), message, cause
 
 
 class Supervise:
@@ -75,8 +57,8 @@ class Supervise:
     # There are thousands of us, and with more than 30 attributes each has 1.5 kB of dictionary.
     # fmt: off
     __slots__ = (
-        "announced_want", "directory", "ending", "failures", "files", "history", "is_announced",
-        "is_doubtful", "is_to_group", "is_unwritable", "label", "last_start_ns", "loop",
+        "announced_want", "announcer", "directory", "ending", "failures", "files", "history",
+        "is_announced", "is_doubtful", "is_to_group", "label", "last_start_ns", "loop",
         "on_change", "on_failure", "on_leave", "on_start", "owner", "paused", "pid", "pidfd",
         "report", "restart", "run", "since_ns", "started", "starter", "state", "stderr",
         "stdin", "stdout", "timer", "unseen", "want", "was_asked",
@@ -99,6 +81,7 @@ class Supervise:
         self.label = label
         self.owner = owner or self
         self.files = Files(directory, label)
+        self.announcer = Announcer(report)
         self.history = HistoryFile(directory)
         self.stdin = self.stdout = self.stderr = -1
         self.run: Run | None = None
@@ -120,7 +103,6 @@ class Supervise:
         self.started: Waiting | Known | None = None  # as it waited; None: not of our making
         self.is_announced = True
         self.announced_want = b""
-        self.is_unwritable = False  # the status, as we said already
         self.on_change: Callable[[], None] = lambda: None
         self.on_start: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
@@ -265,7 +247,7 @@ class Supervise:
             Fatal: whether it lives cannot be found out; a second copy is never started.
         """
         try:
-            self.pid, self.pidfd = self.find()
+            self.pid, self.pidfd = childfile.find(self.files, self.starter.kernel)
             is_finishing = not self.pid and self.ending.adopt()
         except OSError as exc:
             raise Fatal(f"unable to look for the process of {name(self.label)}") from exc
@@ -300,31 +282,6 @@ class Supervise:
         """Give what is known of young deaths."""
         return self.history.history.backoff
 
-    def find(self, path: bytes = childfile.CHILD) -> tuple[int, int]:
-        """Look for the recorded process.
-
-        Returns:
-            Its pid and a pidfd, or (0, -1) if there is none or it is a stranger.
-
-        Raises:
-            OSError: that cannot be found out, or it runs and the record is not to be believed:
-                whoever may write there shall not have us signal a process that he may not.
-        """
-        record = childfile.read(self.directory, path)
-        held = hold(record.process.pid) if record else None
-        if not record or not held:
-            return 0, -1
-        recorded, author, _ = record
-        with contextlib.ExitStack() as undo:
-            undo.callback(os.close, held.fd)
-            found = self.files.own(self.starter.kernel.identify_held(recorded.pid, held.fd))
-            if not identity.is_same(recorded, found) or is_dead(held.fd):
-                return 0, -1
-            if author not in (0, os.geteuid(), os.stat(f"/proc/{recorded.pid}").st_uid):
-                raise PermissionError(errno.EPERM, "")
-            undo.pop_all()
-        return recorded.pid, held.fd
-
     def adopted_died(self) -> None:
         """Serve the death of a process that we took over; how it ended may be known later."""
         pidfd, self.pidfd = self.pidfd, -1
@@ -343,10 +300,7 @@ class Supervise:
 
     def obey(self) -> None:
         """Serve some bytes in control, each an event; the rest after the others had their turn."""
-        try:
-            commands = os.read(self.files.control, COMMANDS)
-        except BlockingIOError:
-            return
+        commands = self.files.read_control()
         for byte in commands:
             if self.state is State.GONE:
                 return
@@ -425,67 +379,12 @@ class Supervise:
 
     def happen(self, events: list[int]) -> None:
         """Let events happen, and what follows from them."""
-        while events:
-            actions, self.state = service.step(self.state, events.pop(0))
+        for event in events:
+            actions, self.state = service.step(self.state, event)
             for action in actions:
-                events += self.act(action)
-
-    def act(self, action: Action) -> list[int]:
-        """Carry out one action; START and a SCHEDULE that is due have an event as their result."""
-        if action in SIGNALS:
-            if action in ENDING:
-                self.was_asked = True
-                self.ending.remember()
-            self.kill(SIGNALS[action])
-        elif action in WANTS:
-            self.want = WANTS[action]
-        elif action in (Action.END, Action.END_NOW):
-            self.was_asked = True
-            self.ending.ask() if action is Action.END else self.ending.kill()
-        elif action is Action.START:
-            return [service.SPAWNED if self.start() else service.SPAWN_FAILED]
-        elif action is Action.SCHEDULE:
-            return self.schedule()
-        else:
-            self.note(action)
-        return []
-
-    def note(self, action: Action) -> None:
-        """Carry out the actions that only change what we know."""
-        if action is Action.ANNOUNCE:
-            self.is_announced = False
-        elif action is Action.EXITED:
-            self.pid, self.paused, self.since_ns = 0, False, time.time_ns()
-        elif action in (Action.PAUSED, Action.UNPAUSED):
-            self.paused = action is Action.PAUSED
-        elif action in (Action.TO_GROUP, Action.TO_PROCESS):
-            self.is_to_group = action is Action.TO_GROUP
-        elif action is Action.AFRESH:
-            self.history.forget()
-        elif action is Action.LEAVE:
-            self.history.forget()
-            self.announce()
-            self.end()
-            self.on_leave()
-        elif action is Action.RETRY:
-            delay_ns = max(min(restart.delay(self.failures), restart.RETRY_NS), self.left_ns())
-            self.history.retried_in(delay_ns)
-            self.wait(time.monotonic_ns() + delay_ns)
-            self.on_failure()
-        elif self.timer:  # UNSCHEDULE
-            self.timer.cancel()
-
-    def schedule(self) -> list[int]:
-        """Have TIMER come as soon as the service may start, which may be now."""
-        left_ns = self.left_ns()
-        if left_ns <= 0:
-            if self.timer:
-                self.timer.cancel()
-            return [service.TIMER]
-        if left_ns > restart.GAP_NS:
-            self.history.retried_in(left_ns)
-        self.wait(time.monotonic_ns() + left_ns)
-        return []
+                follows = DO[action](self)
+                if follows is not None:
+                    events.append(follows)
 
     def left_ns(self) -> int:
         """Say how long the service has to wait for its next start."""
@@ -586,27 +485,9 @@ class Supervise:
     def announce(self) -> None:
         """Write the status; that it cannot be written is said once."""
         self.is_announced, self.announced_want = True, self.want
-        try:
-            servicestatus.write(self.files, self.pack_status())
-            self.is_unwritable = False
-        except Fatal as exc:
-            if not self.is_unwritable:
-                self.report("warning", str(exc), exc.__cause__)
-            self.is_unwritable = True
+        self.announcer.announce(self.files, self.pack_status())
 
 
 def is_not_run(wstatus: int) -> bool:
     """Say whether a process ended as a shell that cannot execute, which a run may as well."""
     return os.WIFEXITED(wstatus) and os.WEXITSTATUS(wstatus) in (126, 127)
-
-
-def hold(pid: int) -> Pidfd | None:
-    """Hold the process of a pid, if there is one; a thread's number is none."""
-    try:
-        return Pidfd(pid)
-    except OverflowError:
-        return None
-    except OSError as exc:
-        if exc.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
-            return None
-        raise

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pysvscan import groups
-from pysvscan.supervise import COMMANDS
+from pysvscan.files import COMMANDS
 from tests import scan
 from tests.fifos import unread
 from tests.hosted import Host

@@ -12,7 +12,7 @@ from pysvscan.core import identity
 from pysvscan.core.restart import GAP_NS
 from pysvscan.core.runsettings import Run
 from pysvscan.core.service import State
-from pysvscan.supervise import COMMANDS
+from pysvscan.files import COMMANDS
 from pysvscan.waiting import Piped, Waiting
 from tests import scan
 from tests.fifos import unread
