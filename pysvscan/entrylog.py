@@ -42,6 +42,7 @@ class EntryLog:
         pid: of the logger while it has the log open; 0 means that it has not.
         is_leaving: the logger is to let go of the pipe, and that will be our end.
         is_over: nothing is left here.
+        is_shut: the logger cannot open the directories again for the present.
         wants_rotation: that was ordered, and not done yet; a logger that comes next is told.
     """
 
@@ -64,6 +65,7 @@ class EntryLog:
         self.wants_rotation = False
         self.drains = 0  # how often we looked whether the pipe is empty at last
         self.announcer = Announcer(entry.report)
+        self.is_shut = False
 
     # coming and going
 
@@ -257,16 +259,22 @@ class EntryLog:
         """Serve what the logger says of us."""
         if kind is Kind.OPENED and self.process:
             is_first, self.pid = not self.pid, self.process.pid
-            self.since_ns = time.time_ns()
-            self.announce()
+            self.show(is_shut=False)
             if is_first:
                 self.order_rest()
+        elif kind is Kind.SHUT:
+            self.show(is_shut=True)
         elif kind is Kind.ROTATED:
             self.wants_rotation = False
         elif kind is Kind.ENDED and self.is_leaving and not self.is_interrupted():
             self.over()
         elif kind is Kind.ENDED:
             self.interrupted()
+
+    def show(self, *, is_shut: bool) -> None:
+        """Show that the log is open from now on, or that it is not, though it has its logger."""
+        self.is_shut, self.since_ns = is_shut, time.time_ns()
+        self.announce()
 
     def is_interrupted(self) -> bool:
         """Say whether the pipe was to be read to its end, but has not been."""
@@ -362,7 +370,7 @@ class EntryLog:
 
     def pack_status(self) -> bytes:
         """Say how we are in 18 bytes."""
-        pid = self.pid if logcontrol.is_open(self.state) else 0
+        pid = self.pid if logcontrol.is_open(self.state) and not self.is_shut else 0
         paused = logcontrol.is_paused(self.state)
         return status.pack(Status(status.of_ours(self.since_ns), pid, paused, self.want))
 

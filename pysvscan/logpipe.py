@@ -82,6 +82,7 @@ class LogPipe:
         self.then: Callback | None = None
         self.is_listening = False
         self.is_locked = False
+        self.is_open = False  # as svscan was told
         self.wants_rotation = False
         self.failures = 0
         self.trouble = 0
@@ -136,6 +137,9 @@ class LogPipe:
         """Note that something cannot be opened."""
         self.close_outlets()
         self.say(str(exc), exc.__cause__)
+        if self.is_open:
+            self.is_open = False
+            self.logger.tell(Kind.SHUT, self.number)
         self.failures += 1
         self.wait(min(SECOND_NS << min(self.failures - 1, 6), OPEN_NS), self.open)
 
@@ -157,6 +161,7 @@ class LogPipe:
             self.lose(text, "a directory that is wanted no more")
         self.texts = []
         self.feeding.deliver(self.outlets)
+        self.is_open = True
         self.logger.tell(Kind.OPENED, self.number)
         if self.then:
             self.write_out()

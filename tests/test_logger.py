@@ -152,9 +152,14 @@ def test_blocked_log_blocks_its_own_service_only(scan: Scan) -> None:
     scan.wait_said("logger: warning: bad/log: unable to open directory ./main: not a directory")
     assert pid(bad / "log") == 0
     assert wait_up(bad)
+    logs.replace(good / "service.toml", logs.settings("../run"))
+    wait_until(lambda: pid(good / "log") == 0)  # not "up" as it was: nobody reads the pipe
+    logs.replace(good / "service.toml", logs.settings("./main"))
+    wait_up(good / "log")
     (bad / "log/main").unlink()
     wait_until(lambda: logs.numbers(bad / "log/main") == [1, 2, 3])
-    assert len(scan.lines()) == 1
+    scan.wait_said("logger: warning: good/log: unable to open directory ../run: not a directory")
+    assert len(scan.lines()) == 2
 
 
 def test_settings_change_while_lines_flow(scan: Scan) -> None:
