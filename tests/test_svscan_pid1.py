@@ -202,24 +202,31 @@ def test_budget_kills_and_leaves(tmp_path: Path) -> None:
 
 
 def test_strays_are_killed_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked once, then killed until none is left: what is killed may have started another."""
-    signalled: list[tuple[set[int], signal.Signals]] = []
+    """Asked once, then killed until none is left: what is killed may have started another.
+
+    Not the loggers, whosoever they are, nor who waits for a start and is no service's yet.
+    """
+    signalled: list[tuple[set[int], tuple[signal.Signals, ...]]] = []
 
     def note(pids: Iterable[int], *numbers: signal.Signals) -> None:
-        signalled.append((set(pids), numbers[0]))
+        signalled.append((set(pids), numbers))
 
     rounds = iter([{1}, {1}, {1, 2}, {3}, {4}, set()])
-    monkeypatch.setattr(tree, "others", lambda _: next(rounds))
+    spared: list[set[int]] = []
+    monkeypatch.setattr(tree, "others", lambda pids: spared.append(pids) or next(rounds))
     monkeypatch.setattr(tree, "signal_all", note)
     monkeypatch.setattr(strays, "ROUND_NS", 10**6)
     monkeypatch.setattr(strays, "PATIENCE_NS", 0)
     loop = Loop()
-    loggers = SimpleNamespace(processes={}, ending=set(), former={})
+    loop.children = {11: (-1, None, lambda _: None), 12: (-1, "a service", lambda _: None)}
+    processes = {"": SimpleNamespace(pid=13)}
+    loggers = SimpleNamespace(processes=processes, ending=[SimpleNamespace(pid=14)], former={0: 15})
     scan = SimpleNamespace(loop=loop, loggers=loggers, entries={})
     strays.Strays(cast("Svscan", scan), loop.stop).begin()
     loop.run()
-    killed = [({1}, 9), ({1, 2}, 9), ({3}, 9), ({4}, 9)]
-    assert signalled == [({1}, signal.SIGTERM), *killed]
+    killed = [({1}, (9,)), ({1, 2}, (9,)), ({3}, (9,)), ({4}, (9,))]
+    assert signalled == [({1}, (signal.SIGTERM, signal.SIGCONT)), *killed]
+    assert spared == [{11, 13, 14, 15}] * 6
 
 
 @pytest.mark.parametrize("word", ["0", "1.5", "-1", "x", "99999999999"])
