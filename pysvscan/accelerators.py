@@ -1,10 +1,13 @@
 """Imports the optional parts in C; where one is missing, the Python beside it does the same."""
 
 import os
-from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
-def load(name: str) -> ModuleType | None:
+def load(name: str) -> "ModuleType | None":
     """Import a part in C of this package.
 
     Returns:

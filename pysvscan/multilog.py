@@ -6,23 +6,12 @@ Source: daemontools 0.76 multilog.c; the deviations are listed in tests/oracle/d
 """
 
 import os
-import select
 import time
-from _signal import (
-    SIG_IGN,
-    SIG_UNBLOCK,
-    SIGALRM,
-    SIGCHLD,
-    SIGTERM,
-    SIGXFSZ,
-    pthread_sigmask,
-    set_wakeup_fd,
-    signal,
-)
 
 from pysvscan import cyclog, memory, pathexec, strerr
 from pysvscan.core import whole
 from pysvscan.core.script import Output, Pipe, Script
+from pysvscan.hearing import Hearing
 from pysvscan.reading import READ_BYTES, Reader
 from pysvscan.statusfile import StatusFile
 from pysvscan.stuck import Stuck
@@ -34,12 +23,9 @@ LINE_NS = 2 * SECOND_NS  # after TERM: for the rest of a line
 DISK_NS = 2 * SECOND_NS  # after that: for what cannot be written
 LAST_RETRY_NS = SECOND_NS // 2
 PROCESSOR_NS = 10 * SECOND_NS  # after TERM: for a processor; it loses nothing but its work
-HEARD = (SIGTERM, SIGALRM, SIGCHLD)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
-
     Outlet = cyclog.Cyclog | StatusFile
 
 
@@ -60,37 +46,13 @@ class Multilog:
         memory.keep()
         self.script = script
         self.pipe = Pipe()
-        self.input = Reader()
         self.outlets: list[Outlet] = []
         self.files: list[StatusFile] = []
         self.logs: list[cyclog.Cyclog] = []
         self.routes: list[tuple[cyclog.Cyclog, int]] = []
         self.due_ns: dict[Outlet, int] = {}
-        self.term_ns = 0  # when TERM came (monotonic); 0 means it did not
-        self.is_alarmed = False
-        self.wake_fd = self.listen()
-        self.wake_poll = select.poll()
-        self.wake_poll.register(self.wake_fd, select.POLLIN)
-        self.input_poll = select.poll()
-        self.input_poll.register(self.wake_fd, select.POLLIN)
-        self.input_poll.register(0, select.POLLIN)
-
-    def listen(self) -> int:
-        """Hear signals; the descriptor returned turns readable with each."""
-        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        set_wakeup_fd(writing, warn_on_full_buffer=False)
-        for number in HEARD:
-            signal(number, self.hear)
-        pthread_sigmask(SIG_UNBLOCK, HEARD)  # whoever started us may have blocked them
-        signal(SIGXFSZ, SIG_IGN)  # a file-size limit is a write error like others
-        return reading
-
-    def hear(self, number: int, _frame: "FrameType | None") -> None:
-        """Note a signal."""
-        if number == SIGTERM:
-            self.term_ns = self.term_ns or time.monotonic_ns()
-        elif number == SIGALRM:
-            self.is_alarmed = True
+        self.hearing = Hearing()
+        self.input = Reader(self.hearing)
 
     def run(self, chain: pathexec.Chain) -> int:
         """Open everything, log until the end of input or TERM, and return the exit code.
@@ -123,11 +85,12 @@ class Multilog:
     def log(self) -> None:
         """Read and write until the end of input or TERM."""
         take = self.take_text if self.script.only else self.take
-        while not self.term_ns:
-            if self.is_alarmed:
+        hearing = self.hearing
+        while not hearing.term_ns:
+            if hearing.is_alarmed:
                 self.rotate()
             data = self.input.read_at_once()
-            if data is None and self.may_read():
+            if data is None and hearing.may_read():
                 data = self.input.read(READ_BYTES)
             if data:
                 take(data)
@@ -146,17 +109,21 @@ class Multilog:
 
     def write(self, text: bytes | memoryview) -> None:
         """Write a text to each log."""
-        written = [log.put(text) for log in self.logs]
-        if not all(written):
+        is_left = False
+        for log in self.logs:
+            if not log.put(text):
+                is_left = True
+        if is_left:
             self.settle()
 
     def pass_on(self) -> None:
         """Do the same where every byte passes, without a copy."""
-        while not self.term_ns:
-            if self.is_alarmed:
+        hearing = self.hearing
+        while not hearing.term_ns:
+            if hearing.is_alarmed:
                 self.rotate()
             count = self.input.fill_at_once()
-            if count is None and self.may_read():
+            if count is None and hearing.may_read():
                 count = self.input.fill()
             if count:
                 text = whole.passing(self.script, self.pipe, self.input.buffer, count)
@@ -165,13 +132,9 @@ class Multilog:
             elif count is not None:
                 return
 
-    def may_read(self) -> bool:
-        """Wait; a signal goes before input that came with it."""
-        return self.wait(self.input_poll, None) and not (self.term_ns or self.is_alarmed)
-
     def rotate(self) -> None:
         """Rotate what is not empty."""
-        self.is_alarmed = False
+        self.hearing.is_alarmed = False
         for log in self.logs:
             if not log.is_empty():
                 log.rotate()
@@ -179,11 +142,11 @@ class Multilog:
 
     def read_line(self) -> None:
         """After TERM: read the rest of the line, for 2 s at most, and not a byte beyond it."""
-        if not self.term_ns:
+        if not self.hearing.term_ns:
             return
-        deadline_ns = self.term_ns + LINE_NS
+        deadline_ns = self.hearing.term_ns + LINE_NS
         while self.pipe.is_unfinished() and time.monotonic_ns() < deadline_ns:
-            if self.wait(self.input_poll, deadline_ns):
+            if self.hearing.wait_for_input(deadline_ns):
                 data = self.input.read(1)
                 if data == b"":
                     return
@@ -231,14 +194,14 @@ class Multilog:
         """
         while self.advance():
             until_ns = min(self.due_ns.values(), default=None)
-            if self.term_ns:
+            if self.hearing.term_ns:
                 if self.due_ns:
                     raise Ended
-                until_ns = self.term_ns + PROCESSOR_NS
+                until_ns = self.hearing.term_ns + PROCESSOR_NS
                 if time.monotonic_ns() >= until_ns:
                     self.abandon_processors()
                     continue
-            self.wait(self.wake_poll, until_ns)
+            self.hearing.wait_for_signal(until_ns)
 
     def advance(self) -> bool:
         """Do what can be done now; says whether anything is left."""
@@ -251,7 +214,7 @@ class Multilog:
                     outlet.advance()
                 except Stuck as exc:
                     strerr.warn("multilog", str(exc), exc.__cause__)
-                    pause_ns = LAST_RETRY_NS if self.term_ns else RETRY_NS
+                    pause_ns = LAST_RETRY_NS if self.hearing.term_ns else RETRY_NS
                     self.due_ns[outlet] = time.monotonic_ns() + pause_ns
             is_busy = is_busy or outlet.is_busy()
         return is_busy
@@ -263,16 +226,6 @@ class Multilog:
             if pid:
                 outlet.reaped(wstatus)
 
-    def wait(self, poll: select.poll, until_ns: int | None) -> bool:
-        """Wait for a signal, or also for input; says whether there is input."""
-        timeout_ms = None
-        if until_ns is not None:
-            timeout_ms = max(0, -(-(until_ns - time.monotonic_ns()) // 1_000_000))
-        ready = [fd for fd, _ in poll.poll(timeout_ms)]
-        if self.wake_fd in ready:
-            os.read(self.wake_fd, 4096)
-        return 0 in ready
-
     # The end, where something is stuck.
 
     def end(self) -> int:
@@ -281,7 +234,7 @@ class Multilog:
         self.hand_out(self.script.finish(self.pipe))
         deadline_ns = time.monotonic_ns() + DISK_NS
         while self.advance() and time.monotonic_ns() < deadline_ns:
-            self.wait(self.wake_poll, min([deadline_ns, *self.due_ns.values()]))
+            self.hearing.wait_for_signal(min([deadline_ns, *self.due_ns.values()]))
         self.abandon_processors()
         for log in self.logs:
             if not log.is_busy():

@@ -59,12 +59,13 @@ class Selection:
             stamp: what goes before each line, no newline in it; patterns see it, too.
         """
         base, rules = self.ready or self.rules(stamp)
+        if start < end == data.find(b"\n", start) + 1 and (self.decide or not rules):  # one line
+            if self.decide:
+                found = self.decide(data, start, min(end - 1, start + SHOWN_BYTES - len(stamp)))
+                base = found.lastindex is None if found else base
+            return b"".join((head, stamp, data[start:end])) if base else head
         if base and not rules:
             return stamped(head, data, start, end, stamp)
-        if self.decide and start < end == data.find(b"\n", start) + 1:  # one line: look at it
-            found = self.decide(data, start, min(end - 1, start + SHOWN_BYTES - len(stamp)))
-            is_kept = found.lastindex is None if found else base
-            return b"".join((head, stamp, data[start:end])) if is_kept else head
         spans = find(data, start, end, base, rules, SHOWN_BYTES - len(stamp))
         text = b"".join([data[at:stop] for at, stop in spans])
         return stamped(head, text, 0, len(text), stamp)

@@ -40,7 +40,7 @@ def nothing(_now_ns: int) -> bytes:
 
 def label(now_ns: int) -> bytes:
     """Write `t`: a TAI64N label."""
-    return tai.label(now_ns) + b" "
+    return b"@%b " % tai.digits(now_ns)
 
 
 def accustamp(now_ns: int) -> bytes:

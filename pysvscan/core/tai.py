@@ -4,6 +4,7 @@ A moment is an int: nanoseconds since the Unix epoch. The label counts seconds f
 of Unix time, and knows no leap seconds. Source: daemontools 0.76 tai.h, taia_pack.c, timestamp.c.
 """
 
+from binascii import b2a_hex
 from struct import Struct
 
 RECORD = Struct(">QI")
@@ -29,4 +30,9 @@ def unpack(data: bytes) -> int:
 
 def label(now_ns: int) -> bytes:
     """Encode a moment as multilog and tai64n print it: `@` and 24 hex digits."""
-    return b"@" + pack(now_ns).hex().encode()
+    return b"@%b" % digits(now_ns)
+
+
+def digits(now_ns: int) -> bytes:
+    """Encode a moment as 24 hex digits."""
+    return b2a_hex(RECORD.pack(EPOCH + now_ns // SECOND_NS, now_ns % SECOND_NS))
