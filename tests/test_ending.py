@@ -170,6 +170,21 @@ def test_tree_spares_a_stranger_who_was_handed_the_pipe(
     os.close(held)
 
 
+@pytest.mark.parametrize(("letter", "is_critical", "code"), [("d", False, 143), ("o", True, 7)])
+def test_critical_is_who_ended_by_itself(
+    host: Host, tmp_path: Path, letter: str, is_critical: bool, code: int
+) -> None:
+    """Who was to run once and has ends svscan; not who was commanded down."""
+    run = "touch up; until [ -e go ]; do sleep 0.02; done; exit 7"
+    service = begin(host, scan.service(tmp_path / "a", run), Stop(critical=True))
+    service.feed(ord(letter))
+    if letter == "o":
+        assert not service.ending.is_critical()
+        (tmp_path / "a/go").touch()
+    host.until(lambda: service.state is State.DOWN)
+    assert (service.ending.is_critical(), service.ending.code) == (is_critical, code)
+
+
 FINISH = "echo $1 $2 >> finished"
 
 
