@@ -77,7 +77,7 @@ class Archives:
         now_ns = max(time.time_ns(), self.newest_ns + 1)
         target = tai.label(now_ns) + suffix
         fd = self.directory.fd
-        with pausing(f"unable to link to {self.directory.file(target)}"):
+        with pausing("unable to link to {}/{}", self.directory.path, target):
             os.link(name, target, src_dir_fd=fd, dst_dir_fd=fd)
         self.newest_ns = now_ns
 
@@ -109,10 +109,10 @@ class Archives:
 
     def is_aged(self, name: bytes) -> bool:
         """Say whether an archive is older than wanted; what has no legal name has no age."""
-        then_ns = moment(name)
-        if self.max_age_ns is None or not then_ns:
+        if self.max_age_ns is None:
             return False
-        return then_ns < time.time_ns() - self.max_age_ns
+        then_ns = moment(name)
+        return bool(then_ns) and then_ns < time.time_ns() - self.max_age_ns
 
     def drop_oldest(self) -> bool:
         """Make room on a full disk; says whether there was an archive to spare."""

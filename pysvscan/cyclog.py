@@ -237,9 +237,9 @@ class Cyclog:
                     raise
 
     def do(self) -> None:
-        """Do one thing."""
+        """Do one thing, or all steps that there are."""
         if self.strand.steps:
-            self.strand.step()
+            self.strand.work()
         elif self.text:
             self.write()
         elif self.losses.is_due():

@@ -100,7 +100,7 @@ class Logdir:
 
     def stat(self, name: bytes) -> os.stat_result | None:
         """Look at a file, None if there is none."""
-        with pausing(f"unable to stat {self.file(name)}"):
+        with pausing("unable to stat {}/{}", self.path, name):
             try:
                 return os.stat(name, dir_fd=self.fd)
             except FileNotFoundError:
@@ -108,13 +108,12 @@ class Logdir:
 
     def rename(self, old: bytes, new: bytes) -> None:
         """Give a file another name."""
-        names = f"{strerr.name(old)} to {strerr.name(new)}"
-        with pausing(f"unable to rename {names} in directory {self.name}"):
+        with pausing("unable to rename {} to {} in directory {}", old, new, self.path):
             os.rename(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def unlink(self, name: bytes) -> None:
         """Remove one name, unless that happened before."""
-        with pausing(f"unable to remove {self.file(name)}"):
+        with pausing("unable to remove {}/{}", self.path, name):
             try:
                 os.unlink(name, dir_fd=self.fd)
             except FileNotFoundError:
@@ -127,7 +126,7 @@ class Logdir:
 
     def chmod(self, name: bytes, mode: int) -> None:
         """Set a file's mode."""
-        with pausing(f"unable to set mode of {self.file(name)}"):
+        with pausing("unable to set mode of {}/{}", self.path, name):
             os.chmod(name, mode, dir_fd=self.fd)
 
     def names(self) -> list[bytes]:

@@ -13,7 +13,7 @@ import stat
 from pysvscan.core.selection import SHOWN_BYTES
 
 READ_BYTES = 65536
-FILE_BYTES = 4 * READ_BYTES
+FILE_BYTES = 8 * READ_BYTES
 BEFORE_BYTES = SHOWN_BYTES  # of the buffer: for the line that is not finished
 FEW_BYTES = 4096  # more than that is not worth another read
 PATIENCE = 16  # so many reads ask first after a try that was not worth it

@@ -43,6 +43,11 @@ class Strand:
         """Do the first step; what it returns takes its place."""
         self.steps[:1] = self.steps[0]()
 
+    def work(self) -> None:
+        """Do them, until there is none, or something is to be waited for."""
+        while self.steps and not self.is_waiting():
+            self.step()
+
     def reaped(self, wstatus: int) -> None:
         """Take the child's wait status."""
         self.pid, self.wstatus = 0, wstatus

@@ -17,10 +17,12 @@ class Left(Stuck):
 class pausing:  # noqa: N801 (verbs, as they are read; generators would take ten times as long)
     """Turn a failed system call into Stuck."""
 
-    __slots__ = ("message",)
+    __slots__ = ("message", "names")
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *names: bytes) -> None:
+        """Begin; where names are given they go into the message, and are decoded only then."""
         self.message = message
+        self.names = names
 
     def __enter__(self) -> None:
         """Begin the system call."""
@@ -28,7 +30,9 @@ class pausing:  # noqa: N801 (verbs, as they are read; generators would take ten
     def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
         """End it."""
         if isinstance(exc, OSError):
-            raise Stuck(f"{self.message}, pausing") from exc
+            names = [strerr.name(name) for name in self.names]
+            message = self.message.format(*names) if names else self.message
+            raise Stuck(f"{message}, pausing") from exc
 
 
 class dying:  # noqa: N801
