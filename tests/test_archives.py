@@ -8,7 +8,7 @@ import pytest
 from pysvscan import archives, logdir
 from pysvscan.core import tai
 from pysvscan.keeping import Keeping
-from tests.cyclogs import LINES, names, opened, work
+from tests.cyclogs import LINES, names, opened, text, work
 
 HOUR_NS = 3600 * 10**9
 DAY_NS = 24 * HOUR_NS
@@ -59,6 +59,16 @@ def test_archives_go_one_at_a_time_by_age(tmp_path: Path, clock: Clock) -> None:
         work(log)
         found.append(remaining(tmp_path / "d", old))
     assert found == [[1, 2, 3], [2, 3], [3], [3]]
+
+
+def test_archives_take_a_file_once(tmp_path: Path) -> None:
+    """What was linked before a crash, and not yet unlinked, is no archive twice."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/current").write_bytes(b"old\n")
+    (tmp_path / "d/@400000003b9ac9ff00000000.s").hardlink_to(tmp_path / "d/current")
+    work(opened(tmp_path / "d"))
+    assert len(names(tmp_path / "d")) == 1
+    assert text(tmp_path / "d") == b"old\n"
 
 
 def test_archives_of_a_directory_outlive_a_wrong_clock(tmp_path: Path, clock: Clock) -> None:

@@ -135,12 +135,15 @@ def test_full_in_a_rotation_drops_lines(tmp_path: Path, monkeypatch: pytest.Monk
     assert found.groups() == (b"1000000", b"7000000")
 
 
-def test_full_drops_the_oldest_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["disk", "quota"])
+def test_full_drops_the_oldest_archives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     """As many as it takes, down to two; then it blocks."""
     log = ready(tmp_path / "d", DROP_ARCHIVES, LINES * 3)
     before = names(tmp_path / "d")
     assert len(before) > 4
-    failing = FailingOs(failing=FILES, number=errno.ENOSPC).plant(monkeypatch)
+    failing = FailingOs(failing=FILES, number=number).plant(monkeypatch)
     log.put(b"more\n")
     assert stuck(log) == f"unable to write to {tmp_path}/d/current, pausing"
     assert names(tmp_path / "d") == before[-2:]

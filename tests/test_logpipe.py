@@ -365,6 +365,21 @@ def test_full_directory_blocks_only_its_pipe(
     assert (found.bytes_in, found.bytes_kept) == (8, 8)
 
 
+def test_counts_go_on_when_directories_are_opened_anew(host: Host, tmp_path: Path) -> None:
+    """What other outlets have counted is added to, and only what is selected is kept."""
+    log = host.open("a", b"-*", b"+keep*", b"./main")
+    for turn in (1, 2):
+        host.write(b"keep\ndrop\n")
+        host.until(lambda turn=turn: text(tmp_path / "a") == b"keep\n" * turn)  # type: ignore[misc]
+        log.outlets.retries += 1
+        host.logger.order(Kind.ROTATE, 1, [])
+        host.logger.order(Kind.REOPEN, 1, [])
+        host.until(lambda turn=turn: host.told.count(Kind.OPENED) == turn + 1)  # type: ignore[misc]
+    found = counters.read(log.directory)
+    assert (found.lines_in, found.lines_kept, found.bytes_in, found.bytes_kept) == (4, 2, 20, 10)
+    assert (found.rotations, found.retries) == (2, 2)
+
+
 def test_end_gives_up_what_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """END waits some seconds; then it says how many lines are lost, and lets go."""
     bad = host.open("a", b"./main")
