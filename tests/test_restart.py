@@ -87,6 +87,8 @@ def test_restart_waits_longer_each_time(host: Host, tmp_path: Path) -> None:
     service.feed(ord("t"))
     host.until(lambda: service.state is State.WAIT)
     assert service.backoff.young == 0
+    scan.executable(tmp_path / "a/run", DIES)  # that it was asked once is soon forgotten
+    host.until(lambda: service.backoff.young == 1)
 
 
 def test_restart_is_classic_without_the_table(host: Host, tmp_path: Path) -> None:
