@@ -99,6 +99,18 @@ def test_end_that_nobody_saw_is_in_the_history(host: Host, path: Path) -> None:
     assert [(end.wstatus, found.count) for end in found.ends] == [(None, 1)]
 
 
+def test_end_of_the_process_before_is_not_written_twice(host: Host, path: Path) -> None:
+    """The status is of another process where its successor was recorded already: it had its end."""
+    first = host.begin(path)
+    number = host.until(lambda: first.pid)
+    first.feed(ord("o"))
+    first.close()
+    os.kill(number, signal.SIGKILL)
+    wait_until(lambda: not is_alive(number))
+    rewrite(path, lambda it: setattr(it, "pid", it.pid + 1))
+    assert host.begin(path).history.history.count == 0
+
+
 @pytest.mark.parametrize("is_ours", [False, True], ids=["init's child", "our own child"])
 def test_end_of_what_was_taken_over_is_known_when_it_was_waited_for(
     host: Host, path: Path, is_ours: bool, monkeypatch: pytest.MonkeyPatch
