@@ -385,7 +385,7 @@ class LogPipe:
 
     def hand_over(self) -> None:
         """Let go of the pipe; a line that is not finished is for the logger that waits for it."""
-        if self.phase is Phase.READING:
+        if self.phase in (Phase.OPENING, Phase.READING):
             self.feeding.leave_line()
         self.wind_up(self.end)
 

@@ -21,6 +21,7 @@ from pysvscan.core.script import Output, Pipe, Script
 from pysvscan.cyclog import Cyclog
 from pysvscan.logger import Logger
 from pysvscan.logpipe import LogPipe, Phase
+from pysvscan.places import Place
 from tests import logs
 from tests.wait import wait_until
 
@@ -559,3 +560,15 @@ def test_logpipe_skips_the_rest_of_a_line_that_died_with_its_logger(host: Host) 
     assert pipe.counting.file
     counts = pipe.counting.file.counts
     assert (counts.lines_lost, counts.bytes_lost) == (1, len(b"of a line, and its end\n"))
+
+
+def test_line_is_handed_over_by_a_log_that_cannot_be_opened(host: Host, tmp_path: Path) -> None:
+    """Its begin was read before the directory was removed; the next logger goes on with it."""
+    log = host.open("a", b"./main")
+    host.write(b"one\nbegun ")
+    host.until(lambda: log.feeding.pipe.line == b"begun ")
+    put_file(tmp_path / "a/main")
+    log.show_counts()
+    assert log.phase is Phase.OPENING
+    log.hand_over()
+    assert Place(host.logger.places, 1).left() == b"begun "
