@@ -142,7 +142,8 @@ class Entry:
         self.main = self.open(self.directory, self.label)
         if self.main and self.can_join_log(self.main):
             self.main.on_start = self.prepare_start
-            self.main.begin()
+            if not self.scan.stopping.is_due:
+                self.main.begin()
 
     def prepare_start(self) -> None:
         """Have the service's log and settings as they are now.

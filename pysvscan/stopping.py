@@ -45,7 +45,7 @@ class Stopping:
         budget_ns: how long it may take; None: as long as it takes.
         begun_ns: when it began, on the monotonic clock; 0: it did not.
         code: svscan's exit code.
-        is_due: a critical service has ended, and that is why it begins.
+        is_due: it begins soon, and nothing is started any more: a critical service has ended, say.
         busy, running: entries that may not be idle yet, and that may still have a service.
         untold: entries whose service is still to be asked to end.
         late: services that have ended and still hold lock and FIFOs: our exit closes them sooner.
@@ -66,7 +66,7 @@ class Stopping:
 
     def begin(self) -> None:
         """Stop each service, and leave when all is gone."""
-        self.begun_ns = time.monotonic_ns()
+        self.begun_ns = self.begun_ns or time.monotonic_ns()  # of an image that could not go on
         self.begin_waiting()
         self.tell(self.end_main)
 

@@ -69,7 +69,7 @@ def start(fd: int, words: Sequence[str]) -> Svscan:
     """Be a svscan that finds what another has left as if that had been killed.
 
     What services get is in the state, if that can be read; else it is what we have. Signals that
-    came, and an ordered stop, are served when we listen.
+    came, and an ordered stop, are served when we listen; a stop has what is left of its time.
 
     Args:
         fd: of the state.
@@ -81,11 +81,14 @@ def start(fd: int, words: Sequence[str]) -> Svscan:
     state = found(fd)
     inherited = handover.inherit(state) if state else bare(words)
     inherited.stdin = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
-    for number in (*state.signals, *[signal.SIGTERM] * state.is_stopping) if state else ():
+    for number in state.signals if state else ():
         signal.raise_signal(number)
     leave_interrupt_alone()
     signal.pthread_sigmask(signal.SIG_SETMASK, inherited.mask | HEARD)
     scan = svscan.make(inherited, path=b".")  # where we are, whatever its name is now
+    if state and (state.is_stopping or state.is_stop_due):
+        scan.stopping.begun_ns, scan.stopping.code = state.stop_ns, state.stop_code
+        scan.stopping.begin_soon()
     scan.begin()
     return scan
 
