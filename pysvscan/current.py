@@ -45,7 +45,7 @@ class Current:
 
     def is_removed(self) -> bool:
         """Say whether the file has no name any more: what is written to it, nobody reads."""
-        return self.fd >= 0 and os.fstat(self.fd).st_nlink == 0
+        return os.fstat(self.fd).st_nlink == 0
 
     def room(self) -> int:
         """Say how many bytes it can still take."""

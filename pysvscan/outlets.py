@@ -181,7 +181,8 @@ class Outlets:
             strerr.Fatal: so it is; C would write to nobody, and wait for ever at the next rotation.
         """
         for log in self.logs:
-            if log.current.is_removed() or log.directory.is_removed():
+            # One look a second for each log: where the directory went, `current` went first.
+            if (log.current if log.current.fd >= 0 else log.directory).is_removed():
                 what = f"directory {log.name}" if log.directory.is_removed() else log.current.file
                 raise strerr.Fatal(f"{what} was removed, opening {log.name} anew")
 
