@@ -112,12 +112,12 @@ def go_on(what: str, state: int, code: int, tries: int) -> int:
 
 
 def let_go() -> None:
-    """Have the next program get nothing but what this one needs; signals wait for it."""
+    """Close all but what the next program needs, which may take no descriptor; signals wait."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    needed = {0, 1, 2, *map(int, (os.path.basename(sys.argv[0]), *sys.argv[2:4]))}
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            os.set_inheritable(int(name), int(name) in needed)
+    needed = sorted({2, *map(int, (os.path.basename(sys.argv[0]), *sys.argv[2:4]))})
+    for fd, end in zip(needed, (*needed[1:], os.sysconf("SC_OPEN_MAX")), strict=True):
+        os.closerange(fd + 1, end)
+        os.set_inheritable(fd, True)
 
 
 def load(code: int) -> Kept:
@@ -146,16 +146,17 @@ def again(what: str, exc: BaseException, tries: int) -> NoReturn:
         time.sleep(delay_s)
         try:
             os.execv(sys.executable, words)
-        except OSError:
+        except (OSError, MemoryError):
             delay_s = min(LONGEST_S, 2 * delay_s or 1)
 
 
 def say(line: str) -> None:
-    """Write a line where that does not block."""
+    """Write a line where that can be done, and does not block."""
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     if poll.poll(0):
-        os.write(2, os.fsencode(line))
+        with contextlib.suppress(OSError, UnicodeEncodeError):
+            os.write(2, os.fsencode(line))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """From one image of svscan to the next where that is not straight; the rest: test_reexec."""
 
 import os
+import subprocess
 import sys
 import time
 
@@ -44,8 +45,25 @@ def test_again_until_it_can_be_executed(
     assert executed == 3 * [[*WORDS[:3], what, "8", "10", str(tries + 1), *WORDS[7:]]]
 
 
-def test_say_does_not_block() -> None:
-    """A full pipe as stderr takes no line, and holds nobody up."""
+def test_let_go_of_all_but_what_is_needed() -> None:
+    """Whatever was open, and though not one descriptor is left."""
+    lines = """
+import os, resource, sys
+from pysvscan import reentry
+held = [os.dup(0) for _ in range(40)]
+resource.setrlimit(resource.RLIMIT_NOFILE, (held[-1] + 1, held[-1] + 1))
+sys.argv = [f"/proc/self/fd/{held[9]}", "take", str(held[5]), str(held[20]), "0"]
+reentry.let_go()
+left = [it for it, fd in enumerate(held) if os.path.exists(f"/proc/self/fd/{fd}")]
+print(left, [os.get_inheritable(held[it]) for it in left])
+"""
+    words = [sys.executable, "-I", "-c", lines]
+    found = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout
+    assert found == b"[5, 9, 20] [True, True, True]\n"
+
+
+def test_say_neither_blocks_nor_fails() -> None:
+    """A full or broken pipe as stderr takes no line, and ends nobody."""
     reader, writer = os.pipe2(os.O_NONBLOCK)
     kept = os.dup(2)
     os.dup2(writer, 2)
@@ -54,7 +72,10 @@ def test_say_does_not_block() -> None:
         assert os.read(reader, 100) == b"a line\n"
         os.write(writer, bytes(1 << 20))
         reentry.say("lost\n")
+        os.close(reader)
+        reentry.say("lost\n")
+        reentry.say("lost \ud800\n")
     finally:
         os.dup2(kept, 2)
-        for fd in (reader, writer, kept):
+        for fd in (writer, kept):
             os.close(fd)
