@@ -191,7 +191,9 @@ class Reexec:
                 is_over = True
             except Exception as exc:  # noqa: BLE001 (outside all boundaries: DESIGN 4)
                 hand, self.scan.in_hand = self.scan.in_hand, None
-                self.scan.boundary(self.scan, functools.partial(self.crashed, exc, hand))
+                is_over = not self.scan.loop.running  # we were to leave after that turn
+                if not is_over:
+                    self.scan.boundary(self.scan, functools.partial(self.crashed, exc, hand))
 
     def crashed(self, exc: Exception, hand: object) -> None:
         """Execute ourselves anew, after a growing delay; if that cannot be done, just go on."""

@@ -1,9 +1,13 @@
-"""A svscan that could not be taken over is started anew, and stops if it was to stop."""
+"""What must not go wrong around a re-execution, whatever else does; the rest: test_reexec.
+
+A svscan that could not be taken over is started anew, and stops if it was to stop.
+"""
 
 import os
 import signal
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -11,7 +15,7 @@ from pysvscan import successor
 from pysvscan.commands import svscan
 from pysvscan.core.handover import Given, Scan, pack
 from pysvscan.inherited import Inherited
-from pysvscan.reexec import write
+from pysvscan.reexec import Reexec, write
 
 USR1 = {signal.SIGUSR1}
 GIVEN = Given((b"A=1",), (signal.SIGALRM,), (), (64, 64), -1)
@@ -61,3 +65,21 @@ def test_start_goes_on_with_a_stop(
     assert (did, stopping.begun_ns) == (done, state.stop_ns)
     assert stopping.code == (3 if "stop" in done else 0)
     assert signal.sigpending() & USR1
+
+
+def test_exception_in_the_last_turn_keeps_nobody_from_leaving() -> None:
+    """A loop that was left is not run again, nor another image executed; any other is."""
+    scan = SimpleNamespace(loop=SimpleNamespace(running=True), in_hand=None)
+    crashes: list[Exception] = []
+    scan.boundary = lambda _, callback: callback()
+    guarded = SimpleNamespace(scan=scan, crashed=lambda exc, _: crashes.append(exc))
+
+    def serve() -> None:
+        if len(crashes) > 1:
+            pytest.fail("run again")
+        if crashes:
+            scan.loop.running = False
+        raise ValueError(len(crashes))
+
+    Reexec.guard(cast("Reexec", guarded), serve)
+    assert [exc.args for exc in crashes] == [(0,)]
