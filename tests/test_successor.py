@@ -3,6 +3,7 @@
 A svscan that could not be taken over is started anew, and stops if it was to stop.
 """
 
+import functools
 import os
 import signal
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from typing import cast
 
 import pytest
 
-from pysvscan import successor
+from pysvscan import handover, successor
 from pysvscan.commands import svscan
 from pysvscan.core.handover import Given, Scan, pack
 from pysvscan.inherited import Inherited
+from pysvscan.loop import Callback
 from pysvscan.reexec import Reexec, write
 
 USR1 = {signal.SIGUSR1}
@@ -83,3 +85,21 @@ def test_exception_in_the_last_turn_keeps_nobody_from_leaving() -> None:
 
     Reexec.guard(cast("Reexec", guarded), serve)
     assert [exc.args for exc in crashes] == [(0,)]
+
+
+def test_signals_that_came_are_served_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TERM may be the end at once, and only a loop that runs can be left; not before deaths."""
+    done: list[object] = []
+    later: list[Callback] = []
+    loop = SimpleNamespace(
+        at=lambda *words: later.append(words[2]),
+        reap=lambda: done.append("reap"),
+        serve_signals=done.append,
+    )
+    look = functools.partial(done.append, "look")
+    scan = SimpleNamespace(loop=loop, inherited=SimpleNamespace(mask=USR1), look_at_all=look)
+    monkeypatch.setattr(handover, "restore", lambda *_: done.append("restore"))
+    Reexec.resume(cast("Reexec", SimpleNamespace(scan=scan)), STATE)
+    for callback in later:
+        callback()
+    assert done == ["restore", "reap", "look", STATE.signals]
