@@ -18,6 +18,7 @@ from pysvscan.core.orders import Kind, Opening
 from pysvscan.core.settings import Log
 from pysvscan.core.status import Status
 from pysvscan.files import Files
+from pysvscan.historyfile import HistoryFile
 from pysvscan.loggers import LoggerProcess, Where
 from pysvscan.predecessor import Predecessor
 from pysvscan.servicestatus import Announcer
@@ -255,15 +256,18 @@ class EntryLog:
         keeping = (it.full, it.compress, it.max_age_ns)
         return Opening(self.label, it.words, *keeping, it.stdout, self.wanted_state(), it.redact)
 
-    def told(self, kind: Kind) -> None:
+    def told(self, kind: Kind, *fields: bytes) -> None:
         """Serve what the logger says of us."""
         if kind is Kind.OPENED and self.process:
             is_first, self.pid = not self.pid, self.process.pid
             self.show(is_shut=False)
+            self.note(None)
             if is_first:
                 self.order_rest()
         elif kind is Kind.SHUT:
-            self.show(is_shut=True)
+            if self.pid and not self.is_shut:
+                self.show(is_shut=True)
+            self.note(*fields)
         elif kind is Kind.ROTATED:
             self.wants_rotation = False
         elif kind is Kind.ENDED and self.is_leaving and not self.is_interrupted():
@@ -275,6 +279,16 @@ class EntryLog:
         """Show that the log is open from now on, or that it is not, though it has its logger."""
         self.is_shut, self.since_ns = is_shut, time.time_ns()
         self.announce()
+
+    def note(self, why: bytes | None = None) -> None:
+        """Write down why the log is not open, for svstat -l; None: it is."""
+        file = HistoryFile(self.directory)
+        file.load()
+        if why is not None:
+            file.failed(os.fsdecode(why), None)
+        elif file.history.failures:
+            file.history.failures = 0
+            file.write()
 
     def is_interrupted(self) -> bool:
         """Say whether the pipe was to be read to its end, but has not been."""

@@ -182,12 +182,16 @@ class Logger:
         except OSError:
             self.untold.clear()  # it is dead: obey() is told as well
 
+    def is_behind(self) -> bool:
+        """Say whether svscan has not heard of much: it is stopped, or gone."""
+        return len(self.untold) >= 100
+
     def say(self, label: str, message: str, cause: BaseException | None = None) -> None:
         """Have svscan say a line; where it is gone, say it ourselves."""
         end = f": {strerr.reason(cause)}" if cause is not None else ""
         if not self.seldom.is_due(message + end, time.monotonic_ns()):
             return
-        if self.socket and len(self.untold) < 100:
+        if self.socket and not self.is_behind():
             self.tell(Kind.SAID, 0, label.encode(), os.fsencode(message + end))
         else:
             self.stderr.write(strerr.line("logger", label, message + end))

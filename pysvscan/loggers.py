@@ -237,7 +237,7 @@ class LoggerProcess:
             self.scan.log.say("logger", label, message)
         elif number in self.logs:
             log = self.logs[number]
-            self.scan.boundary(log.entry, lambda: log.told(kind))
+            self.scan.boundary(log.entry, lambda: log.told(kind, *fields))
         self.flush()
 
 

@@ -125,7 +125,7 @@ class LogPipe:
             except OSError as exc:
                 self.failures += 1
                 if self.failures > LOCK_TRIES:  # no former logger's: perhaps the service's own
-                    self.say("unable to lock supervise/pipe, pausing", exc)
+                    self.unable("unable to lock supervise/pipe, pausing", exc)
                 self.wait(min(LOCK_NS << min(self.failures, 6), SECOND_NS), self.open)
                 return False
             self.failures = 0
@@ -136,12 +136,17 @@ class LogPipe:
     def failed(self, exc: strerr.Fatal) -> None:
         """Note that something cannot be opened."""
         self.close_outlets()
-        self.say(str(exc), exc.__cause__)
-        if self.is_open:
-            self.is_open = False
-            self.logger.tell(Kind.SHUT, self.number)
+        self.unable(str(exc), exc.__cause__)
         self.failures += 1
         self.wait(min(SECOND_NS << min(self.failures - 1, 6), OPEN_NS), self.open)
+
+    def unable(self, message: str, cause: BaseException | None) -> None:
+        """Say why the log is not open, and tell svscan each time; it shows that."""
+        self.say(message, cause)
+        if self.is_open or not self.logger.is_behind():
+            reason = f": {strerr.reason(cause)}" if cause is not None else ""
+            self.logger.tell(Kind.SHUT, self.number, os.fsencode(message + reason))
+        self.is_open = False
 
     def open_outlets(self) -> Outlets:
         """Open the files and directories of the script, relative to SERVICE/log."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pysvscan.core import history
 from tests import logs
 from tests.conftest import Installed
 from tests.scan import (
@@ -143,7 +144,7 @@ def test_letters(scan: Scan) -> None:
 
 
 def test_blocked_log_blocks_its_own_service_only(scan: Scan) -> None:
-    """A directory that is locked, or that cannot be made, is said once; no line is missing."""
+    """A directory that is locked, or that cannot be made, is said once, and noted."""
     bad = logs.service(scan.path / "bad", logs.count(scan.path / "bad", 3))
     good = logs.service(scan.path / "good", logs.count(scan.path / "good", 3))
     (bad / "log/main").write_text("")
@@ -151,6 +152,7 @@ def test_blocked_log_blocks_its_own_service_only(scan: Scan) -> None:
     wait_until(lambda: logs.numbers(good / "log/main") == [1, 2, 3])
     scan.wait_said("logger: warning: bad/log: unable to open directory ./main: not a directory")
     assert pid(bad / "log") == 0
+    wait_until(lambda: why(bad / "log") == b"unable to open directory ./main: not a directory")
     assert wait_up(bad)
     logs.replace(good / "service.toml", logs.settings("../run"))
     wait_until(lambda: pid(good / "log") == 0)  # not "up" as it was: nobody reads the pipe
@@ -159,7 +161,14 @@ def test_blocked_log_blocks_its_own_service_only(scan: Scan) -> None:
     (bad / "log/main").unlink()
     wait_until(lambda: logs.numbers(bad / "log/main") == [1, 2, 3])
     scan.wait_said("logger: warning: good/log: unable to open directory ../run: not a directory")
+    wait_until(lambda: why(bad / "log") is why(good / "log") is None)
     assert len(scan.lines()) == 2
+
+
+def why(log: Path) -> bytes | None:
+    """Give why a log is not open, as it is noted for svstat -l."""
+    found = history.unpack((log / "supervise/history").read_bytes())
+    return found.message if found.failures else None
 
 
 def test_settings_change_while_lines_flow(scan: Scan) -> None:

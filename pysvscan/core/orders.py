@@ -33,7 +33,7 @@ class Kind(Enum):
     PLACES = b"p"  # number 0, with a descriptor: places.py; comes before any log
     # the logger to svscan
     OPENED = b"O"
-    SHUT = b"F"  # it was open, and cannot be opened again for the present
+    SHUT = b"F"  # why: it cannot be opened for the present, or be opened again
     ROTATED = b"A"  # a rotation that was ordered has begun: the files say the rest
     ENDED = b"E"  # the descriptors are closed
     SAID = b"S"  # label, message
