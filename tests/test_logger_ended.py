@@ -65,8 +65,8 @@ def test_what_one_log_holds_up(path: Path, start: list[Scan]) -> None:
     assert pid(slow / "log") == first
     gate.touch()
     assert logs.logger(slow, first) == pid(quick / "log")
-    wait_until(lambda: logs.numbers(slow / "log/main")[-1:] == [1500])
-    assert logs.numbers(slow / "log/main") == list(range(1, 1501))
+    # The last file is full, too: with its processor it is neither current nor an archive.
+    wait_until(lambda: logs.numbers(slow / "log/main") == list(range(1, 1501)))
     assert start[0].stop() == 0
     found = logs.numbers(quick / "log/main")
     assert found == list(range(1, len(found) + 1))
