@@ -1,4 +1,5 @@
-/* The inner loop of core/selection.py, which is its spec: which lines are selected, and their stamps.
+/* The inner loop of core/selection.py, which is its spec: which lines are selected, and their stamps;
+   and how many there are.
 
    One memchr finds a line's end, one more each star's: the star rule never backs up, so a line is
    read at most once for each pattern. Limited API: one build serves every Python from 3.11 on. */
@@ -202,7 +203,30 @@ static PyObject *lines_last(PyObject *module, PyObject *args)
     return PyLong_FromSsize_t(found);
 }
 
+PyDoc_STRVAR(count_doc, "count(data) -> int\n\nAs data.count(b'\\n').");
+
+/* By blocks: compilers make vectors of a loop whose length is known. */
+static PyObject *lines_count(PyObject *module, PyObject *bytes)
+{
+    enum { BLOCK = 128 };
+    Py_ssize_t left, count = 0;
+    const char *at = PyBytes_AsString(bytes);
+    (void)module;
+    if (!at)
+        return NULL;
+    for (left = PyBytes_Size(bytes); left >= BLOCK; left -= BLOCK, at += BLOCK) {
+        unsigned char some = 0;
+        for (int i = 0; i < BLOCK; i++)
+            some += at[i] == '\n';
+        count += some;
+    }
+    while (left-- > 0)
+        count += *at++ == '\n';
+    return PyLong_FromSsize_t(count);
+}
+
 static PyMethodDef methods[] = {
+    { "count", lines_count, METH_O, count_doc },
     { "select", lines_select, METH_VARARGS, select_doc },
     { "last", lines_last, METH_VARARGS, last_doc },
     { NULL, NULL, 0, NULL },

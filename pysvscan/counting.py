@@ -4,14 +4,13 @@ import os
 import time
 
 from pysvscan.counters import Counters
+from pysvscan.lines import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pysvscan.outlets import Outlets
-
-NEWLINE = b"\n"
 
 
 class Counting:
@@ -49,10 +48,10 @@ class Counting:
         """
         if self.file:
             counts = self.file.counts
-            lines = data.count(NEWLINE)
+            lines = count(data)
             counts.lines_in += lines
             counts.bytes_in += len(data)
-            counts.lines_kept += lines if is_all else kept.count(NEWLINE)
+            counts.lines_kept += lines if is_all else count(kept)
             counts.bytes_kept += len(kept)
             self.is_shown = False
 

@@ -1,4 +1,4 @@
-"""The fastest way to select lines that there is here: _lines.c where it was built."""
+"""The fastest way to select and count lines that there is here: _lines.c where it was built."""
 
 from pysvscan import accelerators
 from pysvscan.core import selection
@@ -37,7 +37,13 @@ class Compiled(selection.Selection):
         return begin
 
 
+def count_newlines(data: bytes) -> int:
+    """Count the newlines: a third of the time of a log that needs nothing else."""
+    return data.count(b"\n")
+
+
 if not _lines:
     from pysvscan.core import expressions as _expressions  # noqa: F401 (not when the disk hangs)
 
 Selection = Compiled if _lines else selection.Selection
+count = getattr(_lines, "count", count_newlines)  # not there, or built before it had this

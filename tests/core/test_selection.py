@@ -134,3 +134,18 @@ def test_selection_in_c_refuses_what_is_no_complete_lines(start: int, end: int) 
             it.select(b"", b"a\nbc", start, end, b"")
         with pytest.raises(ValueError, match="not complete lines"):
             it.last(b"a\nbc", start, end, b"")
+
+
+def test_lines_are_counted_in_c_as_in_python() -> None:
+    """Also where they are longer and shorter than what C looks at in one go."""
+    for size in (0, 1, 127, 128, 129, 256, 1000):
+        for data in (b"\n" * size, b"a\n" * size, b"x" * size + b"\n", b"\n" + b"\xff" * size):
+            assert lines.count(data) == lines.count_newlines(data) == data.count(b"\n")
+
+
+@NATIVE
+def test_lines_in_c_are_counted_in_bytes_alone() -> None:
+    """The part in C is in use, and takes nothing else."""
+    assert lines.count is not lines.count_newlines
+    with pytest.raises(TypeError):
+        lines.count(bytearray(b"\n"))
