@@ -234,6 +234,38 @@ def test_stop_twice_is_once(ending: Ending, tmp_path: Path) -> None:
     assert not (tmp_path / "new/supervise").exists()
 
 
+def is_first() -> bool:
+    """Say whether a process of ours may be of a real-time class."""
+    words = (
+        sys.executable,
+        "-I",
+        "-c",
+        "import os; os.sched_setscheduler(0, 1, os.sched_param(1))",
+    )
+    return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not is_first(), reason="no real-time class may be had here")
+def test_stop_goes_before_what_it_ends(ending: Ending, tmp_path: Path) -> None:
+    """Not before: svscan alone is of the real-time class then, what it still starts is not."""
+    where = service(tmp_path / "service/a", "trap '' TERM; exec sleep 1000")
+    (where / "service.toml").write_text('[stop]\nfinish = "./finish"\n')
+    executable(where / "finish", "cat /proc/self/stat > stat; read line < go")
+    os.mkfifo(where / "go")
+    running = ending.start(tmp_path / "service")
+    number = wait_up(where)
+    wait_until(lambda: "sleep" in read(Path(f"/proc/{number}/comm")))
+    assert os.sched_getscheduler(running.process.pid) == os.SCHED_OTHER
+    running.process.send_signal(signal.SIGTERM)
+    first = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+    wait_until(lambda: os.sched_getscheduler(running.process.pid) == first)
+    command(where, b"k")
+    wait_until(lambda: read(where / "stat").endswith("\n"))
+    assert read(where / "stat").rpartition(")")[2].split()[38] == "0"  # the policy, of 41 words
+    with (where / "go").open("w"):
+        assert running.wait_end() == 0
+
+
 def test_stop_without_a_logger_directory(ending: Ending, tmp_path: Path) -> None:
     """`log` is a file: what waits in the pipe stays there, svscan ends."""
     where = service(tmp_path / "service/talker", f"echo hello; {SLEEP}")
