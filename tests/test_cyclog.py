@@ -64,12 +64,12 @@ def test_cyclog_resumes_at_the_failed_call(
     assert failed >= ({"dup"} if is_synced else set())
 
 
-@pytest.mark.parametrize("kind", [bytes, memoryview])
-def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path, kind: type) -> None:
+@pytest.mark.parametrize(("kind", "size"), [(bytes, 100), (memoryview, 3000)])
+def test_cyclog_archives_end_on_lines_below_the_size(tmp_path: Path, kind: type, size: int) -> None:
     """Each archive ends in a newline and is within 2000 bytes of the size."""
     log = opened(tmp_path / "d")
-    for at in range(0, len(LINES), 100):
-        log.put(kind(LINES[at : at + 100]))
+    for at in range(0, len(LINES), size):
+        log.put(kind(LINES[at : at + size]))
         work(log)
     assert text(tmp_path / "d") == LINES
     for file in names(tmp_path / "d"):
@@ -324,3 +324,19 @@ def test_cyclog_writes_at_once_what_fits(tmp_path: Path, full: str) -> None:
         assert not log.put(piece)
         log.advance()
     assert text(tmp_path / "d") == b"1\n2\n33\n" + LINES
+
+
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_cyclog_goes_on_behind_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    """A disk that takes a part of a text gets the rest, and nothing twice."""
+    log = opened(tmp_path / "d")
+    work(log)
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:3]))
+    assert not log.put(kind(b"one\ntwo\n"))
+    log.put(kind(b"three\n"))
+    assert log.unwritten() == b"\ntwo\nthree\n"
+    work(log)
+    assert text(tmp_path / "d") == b"one\ntwo\nthree\n"
