@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pysvscan import cgroup, childfile, tree
 from pysvscan.core import service
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CLASSIC = Stop()
 NUMBERS = {name: signal.Signals[f"SIG{name}"] for name in SIGNALS}
+NOBODY: frozenset[Any] = frozenset()  # one for all: there are thousands of us
 FAILED = 111  # what a process exits with that cannot execute ./run
 
 
@@ -47,8 +48,8 @@ class Ending:
         self.code: int | None = None
         self.finish: Finish | None = None
         self.cgroup: cgroup.Cgroup | None = None
-        self.tree: set[tuple[int, int]] = set()
-        self.accounts: set[int] = set()  # of the tree
+        self.tree: frozenset[tuple[int, int]] = NOBODY
+        self.accounts: frozenset[int] = NOBODY  # of the tree
 
     def follow(self, stop: Stop | None) -> None:
         """Have other settings, or none."""
@@ -150,7 +151,7 @@ class Ending:
         self.cancel()
         self.code = code(wstatus)
         self.kill_tree()
-        self.tree, self.accounts = set(), set()
+        self.tree = self.accounts = NOBODY
         if self.stop.finish is None:
             return service.CHILD
         self.finish = Finish(self.service, self.finished)

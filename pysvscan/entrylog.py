@@ -21,7 +21,6 @@ from pysvscan.files import Files
 from pysvscan.historyfile import HistoryFile
 from pysvscan.loggers import LoggerProcess, Where
 from pysvscan.predecessor import Predecessor
-from pysvscan.servicestatus import Announcer
 from pysvscan.unread import unread
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class EntryLog:
         self.is_draining = False  # the logger reads to the end of the pipe, whoever holds it
         self.wants_rotation = False
         self.drains = 0  # how often we looked whether the pipe is empty at last
-        self.announcer = Announcer(entry.report)
+        self.is_unwritable = False  # the status, as we said already
         self.is_shut = False
 
     # coming and going
@@ -390,7 +389,8 @@ class EntryLog:
 
     def announce(self) -> None:
         """Write the status; that it cannot be written is said once."""
-        self.announcer.announce(self.files, self.pack_status())
+        was, data = self.is_unwritable, self.pack_status()
+        self.is_unwritable = servicestatus.announce(self.files, data, self.entry.report, was)
 
 
 def refuse_foreign(directory: int, label: bytes) -> None:

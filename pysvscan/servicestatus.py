@@ -23,24 +23,19 @@ STATUS = b"supervise/status"
 Report = Callable[[str, str, BaseException | None], None]  # label ("warning"), message, cause
 
 
-class Announcer:
-    """Writes the status of one service or log; that it cannot be written is said once."""
+def announce(files: "Files", data: bytes, report: Report, is_unwritable: bool) -> bool:
+    """Write the status; that it cannot be written is said once.
 
-    __slots__ = ("is_unwritable", "report")
-
-    def __init__(self, report: Report) -> None:
-        self.report = report
-        self.is_unwritable = False
-
-    def announce(self, files: "Files", data: bytes) -> None:
-        """Write the status, or say that it cannot be written."""
-        try:
-            write(files, data)
-            self.is_unwritable = False
-        except Fatal as exc:
-            if not self.is_unwritable:
-                self.report("warning", str(exc), exc.__cause__)
-            self.is_unwritable = True
+    Returns:
+        Whether it cannot be: what the next call is to be given as is_unwritable.
+    """
+    try:
+        write(files, data)
+    except Fatal as exc:
+        if not is_unwritable:
+            report("warning", str(exc), exc.__cause__)
+        return True
+    return False
 
 
 def read(directory: int) -> Status | None:

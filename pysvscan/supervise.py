@@ -26,7 +26,7 @@ from pysvscan.historyfile import HistoryFile
 from pysvscan.loop import Deadline, Loop
 from pysvscan.pidfd import is_dead
 from pysvscan.predecessor import Predecessor
-from pysvscan.servicestatus import Announcer, Report
+from pysvscan.servicestatus import Report
 from pysvscan.starter import Starter
 from pysvscan.strerr import Fatal, name
 from pysvscan.unseen import Unseen
@@ -57,8 +57,8 @@ class Supervise:
     # There are thousands of us, and with more than 30 attributes each has 1.5 kB of dictionary.
     # fmt: off
     __slots__ = (
-        "announced_want", "announcer", "directory", "ending", "failures", "files", "history",
-        "is_announced", "is_doubtful", "is_to_group", "label", "last_start_ns", "loop",
+        "announced_want", "directory", "ending", "failures", "files", "history", "is_announced",
+        "is_doubtful", "is_to_group", "is_unwritable", "label", "last_start_ns", "loop",
         "on_change", "on_failure", "on_leave", "on_start", "owner", "paused", "pid", "pidfd",
         "report", "restart", "run", "since_ns", "started", "starter", "state", "stderr",
         "stdin", "stdout", "timer", "unseen", "want", "was_asked",
@@ -81,7 +81,6 @@ class Supervise:
         self.label = label
         self.owner = owner or self
         self.files = Files(directory, label)
-        self.announcer = Announcer(report)
         self.history = HistoryFile(directory)
         self.stdin = self.stdout = self.stderr = -1
         self.run: Run | None = None
@@ -103,6 +102,7 @@ class Supervise:
         self.started: Waiting | Known | None = None  # as it waited; None: not of our making
         self.is_announced = True
         self.announced_want = b""
+        self.is_unwritable = False  # the status, as we said already
         self.on_change: Callable[[], None] = lambda: None
         self.on_start: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
@@ -485,7 +485,8 @@ class Supervise:
     def announce(self) -> None:
         """Write the status; that it cannot be written is said once."""
         self.is_announced, self.announced_want = True, self.want
-        self.announcer.announce(self.files, self.pack_status())
+        was, data = self.is_unwritable, self.pack_status()
+        self.is_unwritable = servicestatus.announce(self.files, data, self.report, was)
 
 
 def is_not_run(wstatus: int) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from pysvscan.pidfd import start_ticks
@@ -115,7 +116,7 @@ class Suspects(NamedTuple):
         since_ticks: its start; where no account was seen, who is older is a stranger.
     """
 
-    accounts: set[int]
+    accounts: AbstractSet[int]
     since_ticks: int
 
     def has(self, pid: int) -> bool:
@@ -125,7 +126,7 @@ class Suspects(NamedTuple):
         return start_ticks(pid) >= self.since_ticks
 
 
-def kill(remembered: set[tuple[int, int]], directory: int, suspects: Suspects) -> None:
+def kill(remembered: Iterable[tuple[int, int]], directory: int, suspects: Suspects) -> None:
     """Kill what is left of a family, what that has started, and what can write to a service's pipe.
 
     In rounds, since what is not killed yet may start more.
